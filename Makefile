@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test check docs bench lock
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+run:  ## Serve the recipe at http://127.0.0.1:5000.
+	@python3 tools/environment.py run
+	@.venv/run/bin/python examples/recipe/app.py
+
+test:  ## Lint, type-check and test, on every Python from 3.11 to 3.13 that is here.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python tools/run_tests.py
+
+check:  ## Lint, formatting and types.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python tools/check.py
+
+docs:  ## Build the documentation into docs/_build.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python -m sphinx -q -n -W --keep-going docs docs/_build/html
+
+bench:  ## Measure Admit beside Flask-Login; results go to bench/results.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python -m bench dropin
+
+lock:  ## Pin the newest versions of what requirements/*.in name.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python tools/lock.py

@@ -1,0 +1,64 @@
+"""The commands that README and documentation tell a reader to type exist."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+CONSOLE = re.compile(r"^```console\n((?:.*\n)*?)```$", re.MULTILINE)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Return the words of each line that begins with a prompt."""
+    lines = [line for block in CONSOLE.findall(page.read_text()) for line in block.splitlines()]
+    return [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
+
+
+def check_make(target: str) -> None:
+    """Refuse a target that the Makefile does not have."""
+    assert re.search(rf"^{re.escape(target)}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def check_pip(*words: str) -> None:
+    """Refuse an installation of anything but this project with extras that it has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    name, extras = re.fullmatch(r"([a-z]+)(?:\[(.*)\])?", words[-1]).groups()
+    assert (words[0], name) == ("install", project["name"])
+    assert set((extras or "").split(",")) - {""} <= set(project["optional-dependencies"])
+
+
+def check_flask(*words: str) -> None:
+    """Refuse a command that `flask admit` does not have, or arguments that it does not take."""
+    from admit.flask.cli import admit_commands
+
+    assert words[0] == "admit"
+    command, rest = admit_commands, list(words[1:])
+    while isinstance(command, click.Group):
+        command = command.commands[rest.pop(0)]
+    command.make_context(command.name, rest)
+
+
+CHECKS: dict[str, Callable[..., None]] = {"make": check_make, "pip": check_pip, "flask": check_flask}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_the_commands_of_a_page_exist(page: Path) -> None:
+    """Each command after a prompt is a target, an extra or a subcommand that is there."""
+    for name, *words in commands(page):
+        CHECKS[name](*words)
+
+
+@pytest.mark.parametrize("words", [["make", "tset"], ["pip", "install", "admit[flsk]"], ["flask", "admit", "sesions"]])
+def test_a_command_that_does_not_exist_is_found(words: list[str]) -> None:
+    """A misspelled target, extra or subcommand is refused."""
+    name, *rest = words
+    with pytest.raises((AssertionError, KeyError)):
+        CHECKS[name](*rest)

@@ -1,0 +1,33 @@
+"""Pin the newest versions of what ``requirements/*.in`` name, with hashes and without addresses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
+COMPILE = [
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade"),
+    # One version of each package for all Pythons, where there is one.
+    *("--universal", "--python-version", "3.11", "--fork-strategy", "fewest"),
+    *("--generate-hashes", "--no-strip-extras"),
+    *("--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"),
+]
+
+
+def main() -> None:
+    """Write a ``.txt`` beside each ``.in``, the same version of a package in both."""
+    dev = _lock("dev")
+    _lock("run", "--constraint", str(dev))
+
+
+def _lock(name: str, *options: str) -> Path:
+    lock = REQUIREMENTS / f"{name}.txt"
+    source = str(REQUIREMENTS / f"{name}.in")
+    subprocess.run([*COMPILE, source, *options, "--output-file", str(lock)], check=True, stdin=subprocess.DEVNULL)
+    return lock
+
+
+if __name__ == "__main__":
+    main()

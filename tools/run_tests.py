@@ -1,0 +1,85 @@
+"""What ``make test`` does: system packages, checks, then the tests on every Python that is here.
+
+The Python that runs this comes last, with coverage, so that the output ends with its closing line. Arguments go to
+that last run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import environment
+import pythons
+import system
+from check import check
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: The programs that tests drive, and the packages of Debian that bring them.
+PROGRAMS = {
+    "chromium": ["chromium", "fonts-liberation"],
+    "redis-server": ["redis-server"],
+    "postgres": ["postgresql"],
+}
+#: Where Debian keeps programs that are not on the path.
+ELSEWHERE = "usr/lib/postgresql/*/bin"
+
+
+def main() -> None:
+    """Run everything; the exit code is that of the first thing that fails."""
+    missing = install_programs()
+    check()
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for version in pythons.SUPPORTED:
+        if version != here:
+            test_on(version)
+    print(f"== tests on Python {here}", flush=True)
+    # Where something can't run, some lines are not reached, and that is no news.
+    coverage = ["--cov", *(["--cov-fail-under=0"] if missing else [])]
+    stop_if_failed(pytest(sys.executable, *coverage, *sys.argv[1:]))
+
+
+def install_programs() -> list[str]:
+    """Install what tests need; return the programs that are missing all the same."""
+    missing = [name for name in PROGRAMS if not is_there(name)]
+    if missing:
+        system.install(*(package for name in missing for package in PROGRAMS[name]))
+        missing = [name for name in missing if not is_there(name)]
+    if missing:
+        print(f"== not on this machine: {', '.join(missing)}; the tests that need them can't run", flush=True)
+    return missing
+
+
+def is_there(program: str) -> bool:
+    """Tell whether a program is on the path, or where Debian puts those that are not."""
+    return bool(shutil.which(program)) or any(Path("/").glob(f"{ELSEWHERE}/{program}"))
+
+
+def test_on(version: str) -> None:
+    """Run the tests on another Python, in an environment of its own."""
+    python = pythons.find(version)
+    if python is None:
+        print(f"== Python {version} is not on this machine: nothing ran on it", flush=True)
+        return
+    inside = environment.make(f"dev-{version}", "dev", python)
+    print(f"== tests on Python {version}, without the browser and without building the documentation", flush=True)
+    stop_if_failed(pytest(str(inside), "-m", "not browser and not docs", "--quiet", "--no-header"))
+
+
+def pytest(python: str, *arguments: str) -> int:
+    """Run pytest with this Python; return its exit code."""
+    command = [python, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False, stdin=subprocess.DEVNULL).returncode
+
+
+def stop_if_failed(code: int) -> None:
+    """End with the exit code of what failed."""
+    if code:
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What a store must be able to do, as protocols.
+
+Values in and out are the frozen nouns of :mod:`admit.model`. A store never sees a secret, only its
+hash; it never reads a clock, because times are arguments and :mod:`admit.policy` decides. Absence is
+``None`` or ``False``. Whatever the driver raises leaves as :exc:`admit.errors.StoreError` with the
+cause attached. :class:`admit.testing.StoreContract` is the executable form of this page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from admit.model import Ending, Session
+
+__all__ = ["Announcing", "Caching", "SessionStore"]
+
+
+@runtime_checkable
+class SessionStore(Protocol):
+    """Keeps sessions, and for each ended one why it ended.
+
+    A session that ended is gone for every verb but :meth:`get_ending`. No verb writes back a session
+    that another caller ended: a lost race answers ``False``.
+
+    .. versionadded:: 0.1
+    """
+
+    def add_session(self, session: Session) -> None:
+        """Keep a new session."""
+        ...
+
+    def get_session(self, session_id: str) -> Session | None:
+        """Return the session with this id, alive or past its times, or ``None``."""
+        ...
+
+    def touch_session(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> bool:
+        """Note that the session was used; ``False`` if it is gone. Never moves ``seen_at`` back.
+
+        ``expires_at`` is what the session's own property gives after the touch; a store may use it for
+        garbage collection, never for a decision.
+        """
+        ...
+
+    def replace_session(self, old_id: str, new: Session, *, ending: Ending) -> bool:
+        """End the session ``old_id`` and keep ``new``, in one step; ``False`` if the old one is gone.
+
+        Exactly one of any number of callers that replace one session gets ``True``; the others leave
+        nothing behind.
+        """
+        ...
+
+    def replace_secret(self, old: Session, new: Session) -> bool:
+        """Write ``new``'s secret_hash, nonce, rotated_at and confirmed_at if ``old``'s still stand.
+
+        Compare and swap on ``(secret_hash, confirmed_at)`` of the session ``old.id``, which is also
+        ``new.id``; all other fields in the store stay as they are. ``False`` if another caller was first
+        or the session is gone.
+        """
+        ...
+
+    def list_sessions(self, subject: str) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first, those past their times included."""
+        ...
+
+    def delete_session(self, session_id: str, *, ending: Ending) -> bool:
+        """End the session and keep why; ``True`` for exactly one caller, the one who ended it."""
+        ...
+
+    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
+        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
+        ...
+
+    def get_ending(self, session_id: str) -> Ending | None:
+        """Return why the session ended; ``None`` if it lives, never lived or is forgotten."""
+        ...
+
+    def count_sessions(self, subject: str | None = None) -> int:
+        """Return how many sessions are kept, of one subject or of all."""
+        ...
+
+    def purge(self, *, before: datetime, batch: int = 1000) -> int:
+        """Remove at most ``batch`` sessions and endings whose ``expires_at`` is before ``before``.
+
+        Returns how many were removed; less than ``batch`` means that nothing is left to remove. An
+        ending expires when its session would have.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads that the store itself opened."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """A store that tells other processes what changed, so that a near cache can drop it.
+
+    .. versionadded:: 0.1
+    """
+
+    def on_change(self, drop: Callable[[str | None], None]) -> Callable[[], None]:
+        """Call ``drop`` with the id of each session changed or ended elsewhere; return what stops it.
+
+        ``drop(None)`` means that anything may have changed (a lost connection, a whole-table change):
+        drop all. Changes made through this very object may be announced as well. ``drop`` may be called
+        from any thread and must not raise.
+        """
+        ...
+
+
+@runtime_checkable
+class Caching(Protocol):
+    """A store that answers from a cache, which can be told to look again.
+
+    .. versionadded:: 0.1
+    """
+
+    def forget(self, session_id: str) -> None:
+        """Drop what is cached of this session: the next :meth:`SessionStore.get_session` reads the store.
+
+        That there is no session is never cached.
+        """
+        ...

@@ -1,0 +1,107 @@
+"""Session tokens: make, parse, match, and the arithmetic of rotation.
+
+A token is ``id.secret``. The id (128 random bits) finds the session. The secret is a *core* of 256
+bits followed by a *mark* of 80 bits, and only its SHA-256 is kept, so that a leaked table opens no
+session. What is hashed is the secret's text: one session, one spelling.
+
+Rotation gives a session a new secret. The new core is ``HMAC(old core, nonce)`` with a nonce of 128
+random bits that stays on the server, which buys three things without keeping any secret:
+
+* whoever still holds the predecessor can be sent the same successor again (a lost response);
+* the predecessor is recognized: its successor's hash is the one that is kept;
+* the mark, ``HMAC(seed, core)``, tells every secret that this session ever had from a guess, however
+  old it is. So a stolen old secret is caught, and nobody ends a session by guessing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import NamedTuple
+
+__all__ = [
+    "Token",
+    "bears_mark",
+    "first_secret",
+    "hash_secret",
+    "matches",
+    "new_id",
+    "new_seed",
+    "parse",
+    "successor",
+]
+
+_CORE_BYTES = 32
+_MARK_BYTES = 10
+_SEED_BYTES = 16
+_ID_BYTES = 16
+
+# Bounded and anchored: garbage is refused before any store is asked, in linear time.
+_TOKEN = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{56})", re.ASCII)
+
+
+class Token(NamedTuple):
+    """What a client presented, split into its halves."""
+
+    id: str
+    secret: str
+
+    def __str__(self) -> str:
+        return f"{self.id}.{self.secret}"
+
+    def __repr__(self) -> str:
+        # A token in a log or a traceback would be a session for whoever reads it.
+        return f"Token(id={self.id!r}, secret=...)"
+
+
+def parse(text: str) -> Token | None:
+    """Split a token into id and secret; ``None`` for whatever can't be a token of ours."""
+    found = _TOKEN.fullmatch(text)
+    return Token(found[1], found[2]) if found else None
+
+
+def new_id() -> str:
+    """Make a session id: 128 random bits."""
+    return secrets.token_urlsafe(_ID_BYTES)
+
+
+def new_seed() -> bytes:
+    """Make a seed or a nonce: 128 random bits."""
+    return secrets.token_bytes(_SEED_BYTES)
+
+
+def first_secret(seed: bytes) -> str:
+    """Make the secret of a new session: 256 random bits and their mark."""
+    return _marked(secrets.token_bytes(_CORE_BYTES), seed)
+
+
+def successor(secret: str, seed: bytes, nonce: bytes) -> str:
+    """Return the secret that follows ``secret`` under ``nonce``; the same one every time."""
+    return _marked(hmac.digest(_core(secret), nonce, "sha256"), seed)
+
+
+def hash_secret(secret: str) -> bytes:
+    """Return what a store keeps of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def matches(secret: str, secret_hash: bytes) -> bool:
+    """Tell in constant time whether ``secret`` is the one whose hash is kept."""
+    return hmac.compare_digest(hash_secret(secret), secret_hash)
+
+
+def bears_mark(secret: str, seed: bytes) -> bool:
+    """Tell in constant time whether ``secret`` was ever issued for the session with this seed."""
+    return hmac.compare_digest(_marked(_core(secret), seed), secret)
+
+
+def _core(secret: str) -> bytes:
+    return urlsafe_b64decode(secret)[:_CORE_BYTES]
+
+
+def _marked(core: bytes, seed: bytes) -> str:
+    mark = hmac.digest(seed, core, "sha256")[:_MARK_BYTES]
+    return urlsafe_b64encode(core + mark).decode()

@@ -1,0 +1,233 @@
+"""Sessions in Redis 7 or Valkey, on one server or on a cluster.
+
+**Layout.** One key per session, one per subject::
+
+    admit:s:<id>          the session, or that it ended (see admit.stores.redis_packing)
+    admit:u:{<subject>}   a sorted set: the ids of the subject's sessions
+    admit:changes         the channel on which the id of every changed session is published
+
+A request brings nothing but the session's id, and a look-up is to be one round trip; so in a cluster a
+session lies where its id says, and only what belongs to the subject lies together under its hash tag. No
+script can change keys of two slots at once. What must happen in one step therefore happens to *one* key: a
+session and its ending are two states of the same key, and whoever turns one into the other by a script has
+won. The same steps serve a single server, so that there is one order to understand, and to test.
+
+**A login** writes the list entry first and the session then. Killed between, it leaves an entry without a
+session, which every reader skips.
+
+**An ending** turns the session into its ending and then takes the entry out of the list. Killed between, it
+leaves an entry for what has ended, which the next reader takes out.
+
+**A replacement** writes the new session as *pending*, with the id of its predecessor: as long as that lives
+the new session does not. Then it ends the predecessor, noting the successor in the ending: this is the
+moment at which the one dies and the other lives. Then it writes the new session without the note. Killed
+before that moment, the new session never lived; killed after it, whoever meets the new session finds the
+predecessor ended in its favour and finishes the work. Of several replacements one script wins, and the
+losers take away what they wrote.
+
+**Ending all of a subject's sessions** goes on until a look finds none: a successor was listed before its
+predecessor ended, so none escapes.
+
+**Expiry** is only garbage collection. A key is due one day after its session's last moment, or one day after
+it was written if that is later: so clocks that disagree a little lose nothing. An entry without
+a session is taken out when the session that it announced would be due, because no writer, however long it was
+stopped, can then still write it: the key would be due at once.
+
+Replication is asynchronous. When a primary dies, changes of its last moments may be lost with it, an ending
+among them; ``min-replicas-to-write`` narrows that, and nothing in Redis rules it out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from admit.stores import redis_packing as packing
+from admit.stores.redis_changes import Changes
+from admit.stores.redis_records import STEP, Records
+from admit.stores.redis_scripts import FORGET, LIST_IN, ROTATE, TOUCH
+from admit.stores.redis_urls import open_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from redis import Redis
+    from redis.cluster import RedisCluster
+
+    from admit.model import Ending, Session
+
+__all__ = ["RedisStore"]
+
+# What is kept of a session after its last moment, so that its owner can be told why it ended (milliseconds).
+_GRACE = 24 * 60 * 60 * 1000
+
+
+class RedisStore:
+    """Keeps sessions in Redis or Valkey, and tells other processes what changed.
+
+    Args:
+        where: A URL (``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://host:port,host:port``), or
+            a client of redis-py, whose addresses, credentials and encryption are used.
+        prefix: What the names of all keys begin with, and the channel's.
+        connect_timeout: How long to wait for a connection, in seconds.
+        command_timeout: How long to wait for an answer, in seconds.
+
+    Raises:
+        ConfigurationError: The URL is none of Redis.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        where: str | Redis | RedisCluster,
+        *,
+        prefix: str = "admit:",
+        connect_timeout: float = 0.5,
+        command_timeout: float = 0.5,
+    ) -> None:
+        self._nodes = open_nodes(where, connect_timeout=connect_timeout, command_timeout=command_timeout)
+        self._records = Records(self._nodes, prefix)
+        self._lists = f"{prefix}u:"
+        self._changes = Changes(self._nodes.listen, self._records.channel)
+        self._walks: deque[Iterator[bytes]] = deque()
+
+    def add_session(self, session: Session) -> None:
+        """Keep a new session."""
+        due = self._list_in(session)
+        self._records.write(session.id, packing.pack_session(session), due)
+
+    def get_session(self, session_id: str) -> Session | None:
+        """Return the session with this id, alive or past its times, or ``None``."""
+        self._changes.keep_listening()
+        return self._records.get(session_id)
+
+    def touch_session(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> bool:
+        """Note that the session was used; ``False`` if it is gone. Never moves ``seen_at`` back."""
+        seen = packing.pack_time(seen_at)
+        answer = self._records.change(TOUCH, session_id, seen, _milliseconds(expires_at), _GRACE)
+        return isinstance(answer, int)
+
+    def replace_session(self, old_id: str, new: Session, *, ending: Ending) -> bool:
+        """End the session ``old_id`` and keep ``new``, in one step; ``False`` if the old one is gone."""
+        due = self._list_in(new)
+        self._records.write(new.id, packing.pack_pending(old_id, packing.pack_session(new)), due)
+        old = self._records.end(old_id, packing.pack_ending(ending, new.id))
+        if old is None:
+            self._records.remove(new.id)
+            self._list_out(new.subject, [new.id])
+            return False
+        self._records.promote(new.id)
+        self._list_out(old.subject, [old_id])
+        return True
+
+    def replace_secret(self, old: Session, new: Session) -> bool:
+        """Write ``new``'s secret and what belongs to it if ``old``'s still stands."""
+        answer = self._records.change(ROTATE, old.id, packing.pack_guard(old), *packing.pack_rotation(new))
+        return bool(answer == 1)
+
+    def list_sessions(self, subject: str) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first, those past their times included."""
+        return sorted(self._living(subject), key=lambda session: session.created_at)
+
+    def delete_session(self, session_id: str, *, ending: Ending) -> bool:
+        """End the session and keep why; ``True`` for exactly one caller, the one who ended it."""
+        session = self._records.end(session_id, packing.pack_ending(ending))
+        if session is None:
+            return False
+        self._list_out(session.subject, [session_id])
+        return True
+
+    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
+        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
+        text = packing.pack_ending(ending)
+        ended = 0
+        while doomed := [one.id for one in self._living(subject) if one.id != keep]:
+            ended += self._records.end_all(doomed, text)
+            self._list_out(subject, doomed)
+        return ended
+
+    def get_ending(self, session_id: str) -> Ending | None:
+        """Return why the session ended; ``None`` if it lives, never lived or is forgotten."""
+        ended = self._records.get_ended(session_id)
+        return None if ended is None else ended.ending
+
+    def count_sessions(self, subject: str | None = None) -> int:
+        """Return how many sessions are kept, of one subject or of all.
+
+        To count all, every key is looked at, a few hundred at a time: seconds for a million sessions.
+        """
+        return self._records.count() if subject is None else len(self._living(subject))
+
+    def purge(self, *, before: datetime, batch: int = 1000) -> int:
+        """Remove at most ``batch`` sessions and endings whose ``expires_at`` is before ``before``.
+
+        Redis does so by itself, a day later. A call goes on where the last one stopped; when it returns
+        less than ``batch`` it has gone through all keys.
+        """
+        removed = 0
+        for walk in (self._last_walk(), self._records.walk()):
+            while keys := list(islice(walk, min(STEP, batch - removed))):
+                removed += self._purge(keys, before)
+            if removed == batch:
+                self._walks.append(walk)
+                break
+        return removed
+
+    def on_change(self, drop: Callable[[str | None], None]) -> Callable[[], None]:
+        """Call ``drop`` with the id of each session that changed; return what stops it.
+
+        One thread listens for the whole process. Whenever it begins to listen, and whenever it can't any
+        longer, it calls ``drop(None)``.
+        """
+        return self._changes.subscribe(drop)
+
+    def close(self) -> None:
+        """Stop listening and close the connections."""
+        self._changes.stop()
+        self._nodes.close()
+
+    def _living(self, subject: str) -> list[Session]:
+        """Return the subject's sessions, and take out of the list what has ended or was never written."""
+        entries = self._nodes.ask("ZRANGE", self._list_key(subject), 0, -1)
+        values = self._records.read_all([entry.decode() for entry in entries])
+        living = {one: self._records.living(one, value) for one, value in values.items()}
+        ended = [one for one, value in values.items() if value is not None and living[one] is None]
+        absent = [one for one, value in values.items() if value is None]
+        if ended:
+            self._list_out(subject, ended)
+        if absent:
+            self._nodes.ask("EVALSHA", FORGET, 1, self._list_key(subject), *absent)
+        return [session for session in living.values() if session is not None and session.subject == subject]
+
+    def _list_in(self, session: Session) -> bytes:
+        """Note a session in its subject's list; return when its key is due."""
+        key = self._list_key(session.subject)
+        times = (_milliseconds(session.expires_at), _milliseconds(session.ends_at), _GRACE)
+        due: bytes = self._nodes.ask("EVALSHA", LIST_IN, 1, key, session.id, *times)
+        return due
+
+    def _list_out(self, subject: str, session_ids: Sequence[str]) -> None:
+        self._nodes.ask("ZREM", self._list_key(subject), *session_ids)
+
+    def _list_key(self, subject: str) -> bytes:
+        return f"{self._lists}{{{subject}}}".encode(errors="surrogatepass")
+
+    def _last_walk(self) -> Iterator[bytes]:
+        try:
+            return self._walks.pop()
+        except IndexError:
+            return iter(())
+
+    def _purge(self, keys: Sequence[bytes], before: datetime) -> int:
+        dropped = self._records.drop_expired(keys, before)
+        for session in dropped:
+            if session is not None:
+                self._list_out(session.subject, [session.id])
+        return len(dropped)
+
+
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)

@@ -1,0 +1,258 @@
+"""Connections to Redis: one node that answers or fails in time, and the single server made of it.
+
+The driver's clients retry, wait and ask around when a node is silent, for seconds. A login must know within
+one second that the store is down, so this module takes the driver's connections and leaves its clients: a
+command is sent once, within the timeouts, and a failure is a failure. Nothing is ever sent twice, because
+a command whose answer was lost may have been carried out.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.retry import Retry
+
+from admit.errors import StoreError
+from admit.stores.redis_scripts import in_full
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from redis import Redis
+
+__all__ = ["FAILURES", "Command", "Node", "Nodes", "OneNode", "Wire", "scan", "settings_of", "succeeded", "unreachable"]
+
+Command: TypeAlias = tuple[str | bytes | int, ...]
+
+FAILURES = (RedisError, RedisClusterException, OSError)
+
+# A connection that was idle for so many seconds may have died in the meantime: look before use.
+_LOOK_AFTER = 1.0
+
+_all_nodes: weakref.WeakSet[Node] = weakref.WeakSet()
+
+
+class Wire(Protocol):
+    """What is used of the driver's connection."""
+
+    def send_command(self, *command: str | bytes | int) -> None:
+        """Connect if need be and send one command."""
+        ...
+
+    def send_packed_command(self, command: Sequence[bytes]) -> None:
+        """Connect if need be and send what :meth:`pack_commands` made."""
+        ...
+
+    def pack_commands(self, commands: Sequence[Command]) -> Sequence[bytes]:
+        """Make the bytes of many commands."""
+        ...
+
+    def read_response(self) -> Any:
+        """Wait for one answer; an error of the server is raised."""
+        ...
+
+    def can_read(self, timeout: float = 0) -> bool:
+        """Tell whether bytes are waiting; raises when the other side is gone."""
+        ...
+
+    def disconnect(self) -> None:
+        """Close the socket; the next command opens another one."""
+        ...
+
+
+class Node:
+    """One server, and the connections to it that nobody uses at the moment.
+
+    Args:
+        connect: Makes a connection, which opens its socket at its first command.
+    """
+
+    def __init__(self, connect: Callable[[], Wire]) -> None:
+        self.connect = connect
+        self.down_until = 0.0
+        self._idle: deque[tuple[Wire, float]] = deque()
+        _all_nodes.add(self)
+
+    def ask(self, command: Command) -> Any:
+        """Send one command and return the answer; a script that is unknown there is sent in full."""
+        try:
+            return self._ask(command)
+        except NoScriptError:
+            return self._ask(in_full(command))
+
+    def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Send many commands at once; the server's errors are among the answers."""
+        wire = self._take()
+        try:
+            wire.send_packed_command(wire.pack_commands(commands))
+            answers = [_answer(wire) for _ in commands]
+        except BaseException:
+            wire.disconnect()
+            raise
+        self._idle.append((wire, monotonic()))
+        return [
+            self._ask(in_full(command)) if isinstance(answer, NoScriptError) else answer
+            for command, answer in zip(commands, answers, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        while self._idle:
+            self._idle.pop()[0].disconnect()
+
+    def forget_connections(self) -> None:
+        """Leave the sockets to the parent process, whose conversations they carry."""
+        self._idle = deque()
+
+    def _ask(self, command: Command) -> Any:
+        wire = self._take()
+        try:
+            wire.send_command(*command)
+            answer = wire.read_response()
+        except ResponseError:
+            self._idle.append((wire, monotonic()))
+            raise
+        except BaseException:
+            # Whoever got this connection next would read the answer that is still under way: another
+            # person's session.
+            wire.disconnect()
+            raise
+        self._idle.append((wire, monotonic()))
+        return answer
+
+    def _take(self) -> Wire:
+        try:
+            wire, since = self._idle.pop()
+        except IndexError:
+            return self.connect()
+        if monotonic() - since > _LOOK_AFTER:
+            _look(wire)
+        return wire
+
+
+class Nodes(Protocol):
+    """The servers that hold the keys: one, or a cluster. What the driver raises leaves as ``StoreError``."""
+
+    def ask(self, *command: str | bytes | int) -> Any:
+        """Send a command to the node that has its key."""
+        ...
+
+    def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Send each command to the node that has its key; the answers are in the same order."""
+        ...
+
+    def scan(self, pattern: bytes, count: int) -> Iterator[list[bytes]]:
+        """Go through the keys that match, about ``count`` of all at a time."""
+        ...
+
+    def listen(self) -> Wire:
+        """Return a new connection to a node that is believed to be up."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        ...
+
+
+class OneNode:
+    """A server that holds all keys."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def ask(self, *command: str | bytes | int) -> Any:
+        """Send a command."""
+        try:
+            return self._node.ask(command)
+        except FAILURES as error:
+            raise unreachable() from error
+
+    def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Send many commands."""
+        try:
+            return [succeeded(answer) for answer in self._node.ask_all(commands)]
+        except FAILURES as error:
+            raise unreachable() from error
+
+    def scan(self, pattern: bytes, count: int) -> Iterator[list[bytes]]:
+        """Go through the keys."""
+        return scan(self._node, pattern, count)
+
+    def listen(self) -> Wire:
+        """Return a new connection."""
+        return self._node.connect()
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._node.close()
+
+
+def scan(node: Node, pattern: bytes, count: int) -> Iterator[list[bytes]]:
+    """Go through the keys of one node that match, in bounded steps that block nobody."""
+    cursor: bytes | int = 0
+    while True:
+        try:
+            cursor, keys = node.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", count))
+        except FAILURES as error:
+            raise unreachable() from error
+        yield keys
+        if not int(cursor):
+            return
+
+
+def unreachable() -> StoreError:
+    """Return the error to raise from the driver's, which may name keys and stays the cause."""
+    return StoreError("Redis did not answer as it should. See the cause of this error for what it said.")
+
+
+def succeeded(answer: Any) -> Any:
+    """Return an answer out of many, or raise it if it is an error."""
+    if isinstance(answer, ResponseError):
+        raise answer
+    return answer
+
+
+def settings_of(client: Redis, *, connect_timeout: float, command_timeout: float) -> Callable[[], Wire]:
+    """Return what makes connections like a client's, but with our time limits and without retries."""
+    pool = client.connection_pool
+    settings = {
+        **cast("Mapping[str, Any]", pool.connection_kwargs),
+        "socket_connect_timeout": connect_timeout,
+        "socket_timeout": command_timeout,
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_timeout": False,
+        "decode_responses": False,
+        "protocol": 2,
+    }
+    wire_class = cast("Callable[..., Wire]", pool.connection_class)
+    return lambda: wire_class(**settings)
+
+
+def _answer(wire: Wire) -> Any:
+    try:
+        return wire.read_response()
+    except ResponseError as error:
+        return error
+
+
+def _look(wire: Wire) -> None:
+    """Make a dead connection open a new socket; one with unread bytes is out of step, and no better."""
+    try:
+        if wire.can_read():
+            wire.disconnect()
+    except FAILURES:
+        wire.disconnect()
+
+
+def _forget_connections() -> None:
+    for node in _all_nodes:
+        node.forget_connections()
+
+
+os.register_at_fork(after_in_child=_forget_connections)

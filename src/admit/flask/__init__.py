@@ -1,0 +1,95 @@
+"""Admit for Flask: the names of Flask-Login, and those that go further.
+
+Change ``from flask_login import …`` to ``from admit.flask import …`` and an application goes on as it
+was, its users still logged in.
+"""
+
+from __future__ import annotations
+
+from admit.flask import config, cookie_login, mixins, signals, test_client, utils
+from admit.flask.__about__ import __version__
+from admit.flask.config import (
+    AUTH_HEADER_NAME,
+    COOKIE_DURATION,
+    COOKIE_HTTPONLY,
+    COOKIE_NAME,
+    COOKIE_SECURE,
+    ID_ATTRIBUTE,
+    LOGIN_MESSAGE,
+    LOGIN_MESSAGE_CATEGORY,
+    REFRESH_MESSAGE,
+    REFRESH_MESSAGE_CATEGORY,
+)
+from admit.flask.current import current_user
+from admit.flask.guards import fresh_login_required, login_required
+from admit.flask.login_manager import LoginManager
+from admit.flask.logins import (
+    confirm_login,
+    login_fresh,
+    login_remembered,
+    login_user,
+    logout_user,
+    set_login_view,
+)
+from admit.flask.mixins import AnonymousUserMixin, UserMixin
+from admit.flask.redirects import login_url, make_next_param, safe_next
+from admit.flask.remember import decode_cookie, encode_cookie
+from admit.flask.sessions import UserSession, UserSessions, current_session
+from admit.flask.signals import (
+    session_protected,
+    user_accessed,
+    user_loaded_from_cookie,
+    user_loaded_from_header,
+    user_loaded_from_request,
+    user_logged_in,
+    user_logged_out,
+    user_login_confirmed,
+    user_needs_refresh,
+    user_unauthorized,
+)
+from admit.flask.test_client import FlaskLoginClient
+
+__all__ = [
+    "AUTH_HEADER_NAME",
+    "COOKIE_DURATION",
+    "COOKIE_HTTPONLY",
+    "COOKIE_NAME",
+    "COOKIE_SECURE",
+    "ID_ATTRIBUTE",
+    "LOGIN_MESSAGE",
+    "LOGIN_MESSAGE_CATEGORY",
+    "REFRESH_MESSAGE",
+    "REFRESH_MESSAGE_CATEGORY",
+    "AnonymousUserMixin",
+    "FlaskLoginClient",
+    "LoginManager",
+    "UserMixin",
+    "UserSession",
+    "UserSessions",
+    "__version__",
+    "confirm_login",
+    "current_session",
+    "current_user",
+    "decode_cookie",
+    "encode_cookie",
+    "fresh_login_required",
+    "login_fresh",
+    "login_remembered",
+    "login_required",
+    "login_url",
+    "login_user",
+    "logout_user",
+    "make_next_param",
+    "safe_next",
+    "session_protected",
+    "set_login_view",
+    "user_accessed",
+    "user_loaded_from_cookie",
+    "user_loaded_from_header",
+    "user_loaded_from_request",
+    "user_logged_in",
+    "user_logged_out",
+    "user_login_confirmed",
+    "user_needs_refresh",
+    "user_unauthorized",
+]

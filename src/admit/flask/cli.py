@@ -1,0 +1,149 @@
+"""``flask admit …``: what an operator does with sessions and their tables."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from flask.cli import AppGroup
+
+from admit.errors import StoreError
+from admit.flask.current import active_login_manager
+from admit.flask.sessions import UserSession
+from admit.flask.settings import ALL_SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from admit.gate import Gate
+
+__all__ = ["admit_commands"]
+
+admit_commands = AppGroup("admit", help="Look after logins.")
+sessions_commands = AppGroup("sessions", help="List sessions, end them, and say why one ended.")
+db_commands = AppGroup("db", help="Look after the tables of the store.")
+admit_commands.add_command(sessions_commands)
+admit_commands.add_command(db_commands)
+
+_PURGED_AT_ONCE = 1000
+
+
+@sessions_commands.command("list")
+@click.argument("user")
+def list_sessions(user: str) -> None:
+    """List the living sessions of USER, the latest first.
+
+    USER is what the user's get_id() returns.
+    """
+    with _store_trouble():
+        found = [UserSession(session, _gate()) for session in reversed(_gate().sessions_of(user))]
+    if not found:
+        click.echo(f"{user} has no session.")
+    for session in found:
+        click.echo(_row(session))
+
+
+@sessions_commands.command("revoke")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--user", help="End all sessions of this user.")
+@click.option("--by", default="operator", show_default=True, help="Who ends them, for the record.")
+def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
+    """End the sessions with these IDs, or all sessions of a user.
+
+    They are out at their next request. IDs are those that "list" shows.
+    """
+    if not ids and user is None:
+        message = "Nothing to end. Name session IDs, or a user by --user."
+        raise click.UsageError(message)
+    with _store_trouble():
+        ended = sum(_gate().revoke(session_id, by=by) for session_id in ids)
+        ended += _gate().revoke_all(user, by=by) if user is not None else 0
+    click.echo(f"Ended {_sessions(ended)}.")
+    if ended < len(ids):
+        missing = len(ids) - ended
+        message = f"{_sessions(missing)} had ended before, or never {'was' if missing == 1 else 'were'}."
+        raise click.ClickException(message)
+
+
+@sessions_commands.command("purge")
+@click.option("--batch", default=_PURGED_AT_ONCE, show_default=True, help="How many rows to remove at once.")
+def purge_sessions(batch: int) -> None:
+    """Remove what is left of sessions whose time is over.
+
+    The store is never locked for long: rows go in batches. Run it daily.
+    """
+    purged = 0
+    with _store_trouble(), click.progressbar(_purged(batch), label="Purging", show_pos=True) as batches:
+        for count in batches:
+            purged += count
+    click.echo(f"Removed {purged} rows.")
+
+
+@sessions_commands.command("why")
+@click.argument("session_id", metavar="ID")
+def why(session_id: str) -> None:
+    """Say why the session with this ID ended."""
+    with _store_trouble():
+        ending = _gate().why(session_id)
+    if ending is None:
+        message = f"Nothing is known of {session_id}: it lives, never lived, or its time is over anyway."
+        raise click.ClickException(message)
+    by = f" by {ending.by}" if ending.by else ""
+    click.echo(f"{session_id} ended at {_moment(ending.at)}: {ending.reason}{by}.")
+
+
+@db_commands.command("upgrade")
+def upgrade_tables() -> None:
+    """Make the store's tables, or bring them up to date."""
+    upgrade = getattr(_gate().store, "upgrade", None)
+    if upgrade is None:
+        click.echo("This store has no tables.")
+        return
+    with _store_trouble():
+        upgrade()
+    click.echo("The tables are up to date.")
+
+
+@admit_commands.command("settings")
+def list_settings() -> None:
+    """List all settings: the key, what it takes, the default, and what it does."""
+    for settings in ALL_SETTINGS:
+        for row in settings.describe():
+            click.echo(f"{row.key}\n    {row.doc}\n    Takes {row.kind}; default {row.default}.")
+
+
+def _purged(batch: int) -> Iterator[int]:
+    while True:
+        count = _gate().purge(batch=batch)
+        yield count
+        if count < batch:
+            return
+
+
+def _gate() -> Gate:
+    return active_login_manager().sessions.gate
+
+
+def _row(session: UserSession) -> str:
+    remembered = "remembered" if session.remembered else "this browser only"
+    seen, address = _moment(session.seen_at), session.address or "unknown address"
+    return f"{session.id}  {seen}  {session.device}, {address}, {remembered}"
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
+
+
+@contextmanager
+def _store_trouble() -> Iterator[Any]:
+    try:
+        yield
+    except StoreError as error:
+        message = f"The store did not answer: {error}. Check that it runs and that its address is right."
+        raise click.ClickException(message) from error

@@ -1,0 +1,43 @@
+"""Calling the application's loaders, whether they are functions or coroutine functions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["call_loader"]
+
+
+def call_loader(loader: Callable[[Any], Any], argument: Any) -> Any:
+    """Return what ``loader`` makes of ``argument``, waiting for it when it is to be awaited."""
+    loaded = loader(argument)
+    return _wait_for(loaded) if inspect.isawaitable(loaded) else loaded
+
+
+def _wait_for(awaitable: Awaitable[Any]) -> Any:
+    coroutine = _await(awaitable)
+    if not _in_event_loop():
+        return asyncio.run(coroutine)
+    # The user was touched inside an async view. Its event loop can't be entered a second time, so that
+    # the loader gets one of its own, in a thread that sees the same request.
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(context.run, asyncio.run, coroutine).result()
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

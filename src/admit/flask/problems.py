@@ -1,0 +1,62 @@
+"""Refusals as problem documents (RFC 9457), for API clients of applications that ask for them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import current_app, json, request
+
+from admit.errors import ReauthenticationRequired, SessionRequired
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from admit.errors import AdmitError
+    from admit.model import Ending
+
+__all__ = ["problem", "reauthentication_required", "session_required", "wanted"]
+
+_TYPE = "application/problem+json"
+
+
+def wanted() -> bool:
+    """Tell whether to refuse with a problem document: the application and the client both want JSON."""
+    if not current_app.extensions["admit"].problem_json:
+        return False
+    accepted = request.accept_mimetypes
+    json_quality = max(accepted.quality("application/json"), accepted.quality(_TYPE))
+    return bool(request.is_json or json_quality > accepted.quality("text/html"))
+
+
+def session_required(ending: Ending | None) -> Response:
+    """Answer 401 to somebody who is not logged in; the code says why not any more, if that is known."""
+    return problem(SessionRequired(code=f"session_{ending.reason}" if ending else None))
+
+
+def reauthentication_required() -> Response:
+    """Answer 403 to somebody whose login is not fresh."""
+    return problem(ReauthenticationRequired())
+
+
+def problem(error: AdmitError) -> Response:
+    """Return the problem document of ``error``.
+
+    A 401 must carry a challenge (RFC 9110, section 11.6.1). No registered scheme is about cookies, so it
+    names the cookie scheme that others use, which makes no browser open a dialogue of its own.
+    """
+    status = HTTPStatus(error.status)
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": error.message,
+        "code": error.problem_code,
+        "error": error.message,
+    }
+    response = current_app.response_class(json.dumps(body), status=status, mimetype=_TYPE)
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Cookie realm="login"'
+    # What one client may not see must not be what a cache shows to the next one.
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,173 @@
+"""The remember cookie: ``id|digest``, as Flask-Login makes and reads it."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from hashlib import sha512
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask import current_app
+
+from admit.errors import ConfigurationError
+from admit.flask.config import (
+    COOKIE_DURATION,
+    COOKIE_HTTPONLY,
+    COOKIE_NAME,
+    COOKIE_SAMESITE,
+    COOKIE_SECURE,
+)
+from admit.flask.context import request_context
+
+if TYPE_CHECKING:
+    from flask import Response
+
+__all__ = ["decode_cookie", "encode_cookie"]
+
+
+def encode_cookie(payload: str, key: str | bytes | None = None) -> str:
+    """Return ``payload`` with its digest behind it, so that nobody else can make it.
+
+    Args:
+        payload: The text to sign, an id as a rule.
+        key: What to sign with; the application's ``SECRET_KEY`` when it is missing.
+
+    .. versionadded:: 0.1
+    """
+    return f"{payload}|{_cookie_digest(payload, key=key)}"
+
+
+def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
+    """Return the payload of a cookie made by :func:`encode_cookie`, or ``None`` if it isn't one.
+
+    Without a ``key`` the cookie may be signed with ``SECRET_KEY`` or with any of the retired keys in
+    ``SECRET_KEY_FALLBACKS``, which only verify.
+
+    .. versionadded:: 0.1
+    """
+    payload, separator, digest = cookie.rpartition("|")
+    if not separator:
+        return None
+    # Bytes: compare_digest refuses text that is not ASCII, and a forged digest would be a 500.
+    presented = digest.encode("utf-8", "surrogateescape")
+    keys = [key] if key is not None else _all_keys()
+    # Every key is tried, so that the time does not tell which one matched.
+    found = [hmac.compare_digest(_cookie_digest(payload, key=each).encode(), presented) for each in keys]
+    return payload if any(found) else None
+
+
+def _all_keys() -> list[str | bytes]:
+    fallbacks: list[str | bytes] = current_app.config.get("SECRET_KEY_FALLBACKS") or []
+    # Without any key nothing verifies, whatever a client sends.
+    return [key for key in (current_app.config.get("SECRET_KEY"), *fallbacks) if key]
+
+
+def _cookie_digest(payload: str, key: str | bytes | None = None) -> str:
+    return hmac.digest(_secret_key(key), payload.encode("utf-8", "surrogateescape"), sha512).hex()
+
+
+def _secret_key(key: str | bytes | None = None) -> bytes:
+    """Return the key as bytes: text in Latin-1, as Flask-Login does, and in UTF-8 where that can't be."""
+    key = current_app.config["SECRET_KEY"] if key is None else key
+    if not key:
+        message = "SECRET_KEY is empty, so there is nothing to sign cookies with. Set a random SECRET_KEY."
+        raise ConfigurationError(message)
+    if isinstance(key, bytes):
+        return key
+    try:
+        return key.encode("latin1")
+    except UnicodeEncodeError:
+        return key.encode()
+
+
+class RememberCookie(NamedTuple):
+    """Where and how the remember cookie is set; it is cleared in the same place, or not at all."""
+
+    name: str
+    domain: str | None
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: str | None
+
+    @classmethod
+    def configured(cls) -> RememberCookie:
+        """Read the cookie's place from the application's configuration."""
+        config = current_app.config
+        return cls(
+            name=config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME),
+            domain=config.get("REMEMBER_COOKIE_DOMAIN"),
+            path=config.get("REMEMBER_COOKIE_PATH", "/"),
+            secure=config.get("REMEMBER_COOKIE_SECURE", COOKIE_SECURE),
+            httponly=config.get("REMEMBER_COOKIE_HTTPONLY", COOKIE_HTTPONLY),
+            samesite=config.get("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
+        )
+
+    def put(self, response: Response, value: str, duration: timedelta) -> None:
+        """Set the cookie on ``response``, to last for ``duration`` from now."""
+        response.set_cookie(
+            self.name,
+            value,
+            expires=_deadline(duration),
+            domain=self.domain,
+            path=self.path,
+            secure=self.secure,
+            httponly=self.httponly,
+            samesite=self.samesite,
+        )
+
+    def clear(self, response: Response) -> None:
+        """Delete the cookie; with the attributes it was set with, or a browser may keep it."""
+        response.delete_cookie(
+            self.name,
+            domain=self.domain,
+            path=self.path,
+            secure=self.secure,
+            httponly=self.httponly,
+            samesite=self.samesite,
+        )
+
+
+def presented_cookie() -> str | None:
+    """Return the remember cookie that came with this request."""
+    context = request_context()
+    return context.request.cookies.get(context.app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME))
+
+
+def presented_id() -> str | None:
+    """Return the id in the remember cookie that came with this request, if the cookie is valid."""
+    cookie = presented_cookie()
+    return None if cookie is None else decode_cookie(cookie)
+
+
+def configured_duration() -> timedelta:
+    """Return ``REMEMBER_COOKIE_DURATION``, a timedelta or whole seconds.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    duration: Any = current_app.config.get("REMEMBER_COOKIE_DURATION", COOKIE_DURATION)
+    if isinstance(duration, int):
+        return timedelta(seconds=duration)
+    return checked_duration(duration, "REMEMBER_COOKIE_DURATION")
+
+
+def checked_duration(duration: Any, name: str) -> timedelta:
+    """Return ``duration`` if it is a timedelta.
+
+    Raises:
+        ConfigurationError: It is something else; ``name`` is what the message calls it.
+    """
+    if isinstance(duration, timedelta):
+        return duration
+    message = f"{name} must be a datetime.timedelta, instead got: {duration}. Write timedelta(days=30), say."
+    raise ConfigurationError(message)
+
+
+def _deadline(duration: timedelta) -> datetime:
+    # A cookie's time is the browser's business and decides nothing here, hence the clock.
+    try:
+        return datetime.now(UTC) + duration
+    except OverflowError:
+        message = f"The remember duration {duration} reaches past the year 9999. Use a shorter timedelta."
+        raise ConfigurationError(message) from None

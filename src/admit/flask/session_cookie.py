@@ -1,0 +1,145 @@
+"""What carries a session token: our own cookie, or a bearer header for clients without cookies."""
+
+from __future__ import annotations
+
+import logging
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from admit import tokens
+from admit.flask.context import the_request
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flask import Request, Response
+
+    from admit.flask.settings import CookieSettings
+
+__all__ = ["Carrier", "Presented", "clear_token", "cookie_name", "presented_token", "put_token"]
+
+Carrier = Literal["cookie", "bearer"]
+
+#: The response header in which a client that sent a bearer token gets its new one.
+TOKEN_HEADER = "Admit-Token"  # noqa: S105 -- a header's name
+
+_logger = logging.getLogger("admit.flask")
+
+
+class Presented(NamedTuple):
+    """A token that came with a request, and what carried it."""
+
+    token: str
+    carrier: Carrier
+
+
+def presented_token(settings: CookieSettings) -> Presented | None:
+    """Return the token of this request, or ``None`` when there is nothing that could be one.
+
+    A bearer header counts when it holds a token of ours; an application's own API keys are its own
+    business. Whoever sends one is judged by it alone, cookie or not.
+    """
+    request = the_request()
+    bearer = _bearer_token(request)
+    if bearer is not None:
+        return Presented(bearer, "bearer")
+    values = request.cookies.getlist(cookie_name(settings, request))
+    # Two different cookies of one name: a sibling host has planted one of them, and who knows which.
+    if not values or any(value != values[0] for value in values):
+        return None
+    return Presented(values[0], "cookie")
+
+
+def _bearer_token(request: Request) -> str | None:
+    header: str = request.environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() != "bearer" or tokens.parse(credentials) is None:
+        return None
+    return credentials
+
+
+def put_token(
+    response: Response, token: str, carrier: Carrier, settings: CookieSettings, *, until: datetime | None
+) -> None:
+    """Give the client its token, the way it sends it.
+
+    Args:
+        response: What the token goes out with.
+        token: The session token.
+        carrier: What the client sends its tokens in.
+        settings: How the cookie is set.
+        until: When a browser forgets the cookie; with the browser's end when it is missing.
+    """
+    # A stored copy of this response would be a session for whoever reads it.
+    response.headers["Cache-Control"] = "no-store"
+    if carrier == "bearer":
+        response.headers[TOKEN_HEADER] = token
+        return
+    request = the_request()
+    if not request.is_secure and not _is_development(request):
+        _logger.warning(
+            "A login over plain http to %s: browsers keep the cookie on https only. Serve the application "
+            "over https; behind a proxy that does, add werkzeug's ProxyFix.",
+            request.host,
+        )
+    _set_cookie(response, token, settings, request, until=until)
+
+
+def clear_token(response: Response, settings: CookieSettings) -> None:
+    """Delete the cookie; with the attributes it was set with, or a browser may keep it."""
+    _set_cookie(response, "", settings, the_request(), until=None, max_age=0)
+
+
+def _set_cookie(  # noqa: PLR0913 -- the parts of one cookie
+    response: Response,
+    value: str,
+    settings: CookieSettings,
+    request: Request,
+    *,
+    until: datetime | None,
+    max_age: int | None = None,
+) -> None:
+    response.set_cookie(
+        cookie_name(settings, request),
+        value,
+        expires=until,
+        max_age=max_age,
+        path="/",
+        domain=settings.domain,
+        secure=not _is_development(request),
+        httponly=True,
+        samesite=settings.samesite,
+        partitioned=settings.partitioned,
+    )
+
+
+def cookie_name(settings: CookieSettings, request: Request) -> str:
+    """Return the cookie's name with the prefix that makes browsers enforce its attributes.
+
+    ``__Host-`` keeps sibling hosts from planting one (RFC 6265bis, section 4.1.3.2). A cookie for a whole
+    domain can only be ``__Secure-``, and development over plain http has no prefix at all.
+    """
+    if _is_development(request):
+        return settings.name
+    return f"__Secure-{settings.name}" if settings.domain else f"__Host-{settings.name}"
+
+
+def _is_development(request: Request) -> bool:
+    """Tell whether this is plain http on this very machine, the only place for a cookie without Secure.
+
+    A proxy on the same machine looks alike but for the headers that it adds.
+    """
+    environ = request.environ
+    if environ["wsgi.url_scheme"] != "http" or "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
+        return False
+    host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+    return _is_loopback(host.rpartition(":")[0] or host if not host.endswith("]") else host)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

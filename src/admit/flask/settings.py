@@ -1,0 +1,75 @@
+"""The settings of the Flask side; keys in ``app.config`` are read once, by ``init_app``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from admit.errors import ConfigurationError
+from admit.settings import SessionSettings, Settings, setting
+
+__all__ = ["ALL_SETTINGS", "CookieSettings", "FlaskSettings", "StoreSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlaskSettings(Settings):
+    """What has to do with Flask itself.
+
+    .. versionadded:: 0.1
+    """
+
+    problem_json: bool = setting(
+        False, "Whether refusals are problem documents (RFC 9457) for clients that prefer JSON."
+    )
+    lazy_session: bool = setting(
+        False, "Whether Flask's own session is opened only when something reads it. Needs a store."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CookieSettings(Settings):
+    """The cookie that carries the session token.
+
+    .. versionadded:: 0.1
+    """
+
+    section: ClassVar[str] = "cookie"
+
+    name: str = setting("admit", "Its name, without the prefix __Host- or __Secure- that it gets.")
+    domain: str | None = setting(None, "The domain that it is for; None for exactly this host, which is safest.")
+    samesite: str = setting("Lax", 'Which requests of other sites carry it: "Lax", "Strict" or "None".')
+    partitioned: bool = setting(False, "Whether each site that embeds this one gets a cookie of its own.")
+    clear_site_data: bool = setting(
+        False, "Whether logging out tells the browser to drop all cookies and storage of this site."
+    )
+    exchange_remember_cookie: bool = setting(
+        True, "Whether a remember cookie of Flask-Login is exchanged for a session."
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        if self.samesite not in {"Lax", "Strict", "None"}:
+            message = f'{self.key("samesite")} is {self.samesite!r}. Choose "Lax", "Strict" or "None".'
+            raise ConfigurationError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings(Settings):
+    """How the store is reached, and what of it each process keeps at hand.
+
+    .. versionadded:: 0.1
+    """
+
+    section: ClassVar[str] = "store"
+
+    connect_timeout: timedelta = setting(timedelta(seconds=0.5), "How long connecting may take.")
+    command_timeout: timedelta = setting(timedelta(seconds=0.5), "How long an answer may take.")
+    near_entries: int = setting(10_000, "How many sessions a process keeps at hand; 0 for none.")
+    near_max_age: timedelta = setting(
+        timedelta(seconds=5), "How long one kept at hand is believed if the store's push gets lost."
+    )
+
+
+ALL_SETTINGS: tuple[type[Settings], ...] = (SessionSettings, CookieSettings, StoreSettings, FlaskSettings)

@@ -1,0 +1,255 @@
+"""A login kept in a store, carried by our own cookie or a bearer header (steps 2 and 3).
+
+Nothing is asked of the store until the view, a guard or a template asks who the user is. What the
+response has to carry (a new token, a cookie to clear) is noted on the way and settled at the end.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import after_this_request
+from werkzeug.exceptions import ServiceUnavailable
+
+from admit.errors import ConfigurationError, StoreError
+from admit.flask import remember, session_cookie
+from admit.flask.context import request_context, request_globals, the_request
+from admit.flask.loaders import call_loader
+from admit.flask.signals import user_loaded_from_cookie
+from admit.model import Client, EndReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from flask import Request, Response
+
+    from admit.flask.login_manager import LoginManager
+    from admit.flask.session_cookie import Carrier
+    from admit.flask.settings import CookieSettings
+    from admit.gate import Gate
+    from admit.model import Admitted, Ending, Session
+
+__all__ = ["Stay", "StoredLogin", "store_trouble", "stored_keeper"]
+
+#: Seconds after which a client that met a store that is down may try again.
+_RETRY_AFTER = 2
+
+# Longer ones are no browser's; they would only fill the store.
+_LONGEST_USER_AGENT = 512
+
+_CLEAR_SITE = '"cookies", "storage"'
+
+
+@dataclass(slots=True)
+class Stay:
+    """What this request knows of the client's session, and what its response owes to the client."""
+
+    request: Request
+    carrier: Carrier = "cookie"
+    session: Session | None = None
+    ending: Ending | None = None
+    token: str | None = None
+    clear: bool = False
+    clear_site: bool = False
+    clear_remember_cookie: bool = False
+    settles: bool = False
+
+
+class StoredLogin:
+    """Logs in, resumes and logs out over a :class:`admit.gate.Gate`, for one login manager."""
+
+    def __init__(self, login_manager: LoginManager[Any], gate: Gate, cookie: CookieSettings) -> None:
+        self._login_manager = login_manager
+        self.gate = gate
+        self._cookie = cookie
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def stay(self) -> Stay:
+        """Return what is known of this request's session, asking the store at the first call."""
+        held, request = request_globals(), the_request()
+        stay: Stay | None = held.get("_admit_stay")
+        if stay is None or stay.request is not request:
+            # Noted before the store is asked: while it is down, an error page that asks who the user is
+            # gets an answer instead of a second error.
+            stay = held["_admit_stay"] = Stay(request)
+            self._resume(stay)
+        return stay
+
+    def _resume(self, stay: Stay) -> None:
+        self._vary(stay)
+        presented = session_cookie.presented_token(self._cookie)
+        if presented is None:
+            return
+        stay.carrier = presented.carrier
+        with store_trouble():
+            resumed = self.gate.resume(presented.token)
+        session = resumed.session
+        stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
+        stay.clear = session is None
+        if session is None or stay.token is not None or self.gate.needs_touch(session):
+            self._settle_later(stay)
+
+    def load_user(self) -> Any:
+        """Return the user of this request's session, or ``None``."""
+        session = self.stay().session
+        if session is None:
+            return self._exchange_remember_cookie()
+        return self._user(session.subject)
+
+    def _user(self, subject: str) -> Any:
+        loader = self._login_manager.user_callback
+        return None if loader is None else call_loader(loader, subject)
+
+    def ending(self) -> Ending | None:
+        """Return why the session that the client shows has ended, if that is known."""
+        return self.stay().ending
+
+    def is_fresh(self, within: timedelta | None = None) -> bool:
+        """Tell whether the last authentication is at most ``within`` ago."""
+        session = self.stay().session
+        return session is not None and self.gate.is_fresh(session, within)
+
+    def is_remembered(self) -> bool:
+        """Tell whether the session outlives the browser."""
+        session = self.stay().session
+        return session is not None and session.remembered
+
+    # -- changing --------------------------------------------------------------------------------
+
+    def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> None:
+        """Log the user with this id in; the session that the client held ends."""
+        stay = self.stay()
+        with store_trouble():
+            admitted = self.gate.admit(
+                str(user_id),
+                "login",
+                replacing=stay.session,
+                client=client(),
+                remember=remembered,
+                duration=duration,
+                fresh=fresh,
+            )
+        self._hand_out(stay, admitted)
+
+    def issue(self, user_id: Any, *, fresh: bool) -> tuple[str, str]:
+        """Log the user with this id in without a response, and return the cookie's name and value."""
+        admitted = self.gate.admit(str(user_id), "login", client=client(), fresh=fresh)
+        return session_cookie.cookie_name(self._cookie, the_request()), admitted.token
+
+    def confirm(self) -> None:
+        """Make the session fresh: the person has just proven once more who they are."""
+        stay = self.stay()
+        if stay.session is None:
+            return
+        with store_trouble():
+            admitted = self.gate.reauthenticate(stay.session, "login", client=client())
+        if admitted is None:
+            stay.session, stay.clear = None, True
+            self._settle_later(stay)
+        else:
+            self._hand_out(stay, admitted)
+
+    def end(self) -> None:
+        """Log out: the session ends in the store, and the client is told to forget its cookies."""
+        stay = self.stay()
+        if stay.session is not None:
+            with store_trouble():
+                self.gate.revoke(stay.session.id, reason=EndReason.LOGOUT)
+        stay.session, stay.token = None, None
+        stay.clear, stay.clear_site = True, self._cookie.clear_site_data
+        stay.clear_remember_cookie = remember.presented_cookie() is not None
+        self._settle_later(stay)
+
+    def _hand_out(self, stay: Stay, admitted: Admitted) -> None:
+        stay.session, stay.token, stay.clear = admitted.session, admitted.token, False
+        # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
+        stay.clear_remember_cookie = remember.presented_cookie() is not None
+        self._settle_later(stay)
+
+    def _exchange_remember_cookie(self) -> Any:
+        """Turn Flask-Login's remember cookie, once, into a session that can be revoked."""
+        cookie = remember.presented_cookie()
+        if cookie is None or self.stay().clear_site or not self._cookie.exchange_remember_cookie:
+            return None
+        subject = remember.decode_cookie(cookie)
+        user = None if subject is None else self._user(subject)
+        if subject is None or user is None:
+            return None
+        self.start(subject, remembered=True, duration=None, fresh=False)
+        self._login_manager._announce(user_loaded_from_cookie, user)  # noqa: SLF001
+        return user
+
+    # -- answering -------------------------------------------------------------------------------
+
+    def _vary(self, stay: Stay) -> None:
+        # Flask adds "Vary: Cookie" when its own session was touched, and a request that asked for ours is
+        # no different. An application without a SECRET_KEY has no session that could do it.
+        context = request_context()
+        if context.app.secret_key:
+            _ = context.session
+        else:
+            self._settle_later(stay)
+
+    def _settle_later(self, stay: Stay) -> None:
+        if not stay.settles:
+            stay.settles = True
+            after_this_request(self._settle)
+
+    def _settle(self, response: Response) -> Response:
+        stay: Stay = request_globals()["_admit_stay"]
+        response.vary.add("Cookie")
+        if stay.token is not None and stay.session is not None:
+            until = stay.session.ends_at if stay.session.remembered else None
+            session_cookie.put_token(response, stay.token, stay.carrier, self._cookie, until=until)
+        elif stay.clear and stay.carrier == "cookie":
+            session_cookie.clear_token(response, self._cookie)
+        if stay.clear_remember_cookie:
+            remember.RememberCookie.configured().clear(response)
+        if stay.clear_site:
+            response.headers["Clear-Site-Data"] = _CLEAR_SITE
+        if stay.session is not None and self.gate.needs_touch(stay.session):
+            self._touch_later(response, stay.session)
+        return response
+
+    def _touch_later(self, response: Response, session: Session) -> None:
+        """Note the use of the session once the response is on its way; a note lost is no harm."""
+
+        @response.call_on_close
+        def touch() -> None:
+            with suppress(StoreError):
+                self.gate.touch(session)
+
+
+def stored_keeper(keeper: object) -> StoredLogin:
+    """Return ``keeper`` if it keeps logins in a store.
+
+    Raises:
+        ConfigurationError: It doesn't.
+    """
+    if isinstance(keeper, StoredLogin):
+        return keeper
+    message = (
+        "This LoginManager has no store, so that its logins are in cookies and nobody can list or end them. "
+        'Give it one, as in LoginManager(app, store="sqlite:///app.db").'
+    )
+    raise ConfigurationError(message)
+
+
+def client() -> Client:
+    """Return what is known of the client of this request."""
+    request = the_request()
+    user_agent = request.headers.get("User-Agent")
+    return Client(request.remote_addr, user_agent[:_LONGEST_USER_AGENT] if user_agent else None)
+
+
+@contextmanager
+def store_trouble() -> Iterator[None]:
+    """Turn a store that does not answer into a 503: nobody is logged out by it, and nobody let in."""
+    try:
+        yield
+    except StoreError as error:
+        raise ServiceUnavailable(retry_after=_RETRY_AFTER) from error

@@ -1,0 +1,54 @@
+"""Starting a program that serves on a free port of this machine, and stopping it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_PATIENCE = 30
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(program: Path, **environment: str) -> Iterator[str]:
+    """Run a program of ours that serves at ``PORT``, and yield its address."""
+    port = free_port()
+    settings = os.environ | {"PORT": str(port)} | environment
+    process = subprocess.Popen([sys.executable, program], env=settings, stdin=subprocess.DEVNULL)  # noqa: S603
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(_PATIENCE)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    # There is no event to wait for: another process opens a port when it is ready.
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the program ended before it served"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    message = f"nothing listens on port {port}"
+    raise TimeoutError(message)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IN_CI = bool(os.environ.get("CI"))
 COULD_NOT_RUN = "could not run:"
 
-pytest_plugins = ["tests.services.redis"]
+pytest_plugins = ["tests.services.postgres", "tests.services.redis"]
 
 # In CI, Hypothesis has a profile of its own: the same examples each time. Anywhere a machine may be slow.
 if not IN_CI:

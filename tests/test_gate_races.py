@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,6 +15,10 @@ from admit.model import EndReason
 from admit.settings import SessionSettings
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from random import Random
 
 GRACE = timedelta(seconds=30)
 LONG = SessionSettings(idle=None, absolute=timedelta(days=365))
@@ -45,58 +50,123 @@ def test_fifty_requests_at_once_through_many_rotations() -> None:
 
 
 class Browser(RuleBasedStateMachine):
-    """A browser whose responses arrive in any order or never, and a thief who may hold any old secret."""
+    """A browser on a bad network, its owner, and a thief who copies the cookie now and then.
+
+    Requests and responses are each on their way for up to the grace, overtake each other, and get lost. What the
+    gate has to answer follows from the secrets in the order they were handed out, and from when the latest of them
+    was first used.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
         self.gate = Gate(MemoryStore(), LONG, clock=self.clock)
         self.jar = self.gate.admit("ada", "password").token
-        self.on_the_way: list[str] = []
-        self.used = [self.jar]
-        self.stolen = False
+        self.chain = [self.jar]
+        self.used_at: datetime | None = self.clock()
+        self.rotated_at = self.clock()
+        self.requests: list[tuple[str, datetime]] = []
+        self.responses: list[tuple[str | None, datetime]] = []
+        self.copies: list[str] = []
+        self.replayed = self.ended = False
+
+    # -- the owner -------------------------------------------------------------------------------
+
+    @rule(number=st.integers(1, 4))
+    def send(self, number: int) -> None:
+        """Send requests side by side, with what the jar holds now."""
+        self.requests += [(self.jar, self.clock())] * number
+
+    @precondition(lambda self: self.requests)
+    @rule(pick=st.randoms(use_true_random=False))
+    def request_arrives(self, pick: Random) -> None:
+        """A request arrives, in whatever order: the owner is let in unless somebody else has been here."""
+        token, _ = self.requests.pop(pick.randrange(len(self.requests)))
+        was_let_in, successor = self.use(token)
+        assert was_let_in or self.replayed
+        self.responses.append((successor, self.clock()))
+
+    @precondition(lambda self: self.responses)
+    @rule(pick=st.randoms(use_true_random=False), is_lost=st.booleans())
+    def response_arrives(self, pick: Random, *, is_lost: bool) -> None:
+        """A response arrives, in whatever order, or never."""
+        token, _ = self.responses.pop(pick.randrange(len(self.responses)))
+        if token is not None and not is_lost:
+            self.jar = token
+
+    # -- the thief -------------------------------------------------------------------------------
 
     @rule()
-    def request(self) -> None:
-        """Send a request with what the jar holds; its response is under way."""
-        resumed = self.gate.resume(self.jar)
-        assert (resumed.session is None) is self.stolen
-        if self.jar not in self.used:
-            self.used.append(self.jar)
-        if resumed.token is not None:
-            self.on_the_way.append(resumed.token)
+    def copy(self) -> None:
+        """Somebody copies the cookie as it is now, and keeps it for later."""
+        self.copies.append(self.jar)
 
-    @precondition(lambda self: self.on_the_way)
-    @rule(which=st.integers(0, 9), is_lost=st.booleans())
-    def response(self, which: int, *, is_lost: bool) -> None:
-        """One of the responses under way arrives, in whatever order, or never."""
-        token = self.on_the_way.pop(which % len(self.on_the_way))
-        if not is_lost:
-            self.jar = token
+    @precondition(lambda self: self.copies)
+    @rule(pick=st.randoms(use_true_random=False))
+    def replay(self, pick: Random) -> None:
+        """The thief uses a copy, and keeps whatever comes back for it."""
+        self.replayed = True
+        _, successor = self.use(pick.choice(self.copies))
+        if successor is not None:
+            self.copies.append(successor)
 
-    @rule(minutes=st.integers(1, 90))
-    def wait(self, minutes: int) -> None:
-        """Time passes; what was under way for longer than the grace has arrived or is lost."""
-        self.on_the_way = self.on_the_way[-1:]
-        for token in self.on_the_way:
-            self.jar = token
-        self.on_the_way.clear()
-        self.clock.advance(timedelta(minutes=minutes))
+    @rule(character=st.sampled_from("Aa0_"))
+    def guess(self, character: str) -> None:
+        """Somebody who knows the id guesses: nothing comes of it."""
+        session_id, _, secret = self.jar.partition(".")
+        resumed = self.gate.resume(f"{session_id}.{character * len(secret)}")
+        assert resumed.session is None
 
-    @precondition(lambda self: len(self.used) > 2)
-    @rule(which=st.integers(0, 9))
-    def replay(self, which: int) -> None:
-        """A thief uses a secret that has been superseded at least twice: the session ends."""
-        self.clock.advance(GRACE * 2)
-        old = self.used[: len(self.used) - 2]
-        assert self.gate.resume(old[which % len(old)]).session is None
-        self.stolen = True
+    # -- time ------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 29, 30]))
+    def a_moment(self, seconds: int) -> None:
+        """A moment passes; what has been on its way for longer than the grace is lost."""
+        self.pass_time(timedelta(seconds=seconds))
+
+    @rule(minutes=st.sampled_from([1, 60, 180]))
+    def a_while(self, minutes: int) -> None:
+        """The person does something else for a while."""
+        self.pass_time(timedelta(minutes=minutes))
+
+    def pass_time(self, by: timedelta) -> None:
+        """Let time pass."""
+        earliest = self.clock.advance(by) - GRACE
+        self.requests = [one for one in self.requests if one[1] >= earliest]
+        self.responses = [one for one in self.responses if one[1] >= earliest]
+
+    # -- what has to come of it ------------------------------------------------------------------
+
+    def use(self, token: str) -> tuple[bool, str | None]:
+        """Present a token; check that the answer is the one that has to be given."""
+        now, behind = self.clock(), len(self.chain) - 1 - self.chain.index(token)
+        is_late = self.used_at is not None and now - self.used_at > GRACE
+        self.ended = self.ended or behind > 1 or (behind == 1 and is_late)
+        resumed = self.gate.resume(token)
+        assert (resumed.session is None) is self.ended
+        if self.ended:
+            assert resumed.ending is not None
+            assert resumed.ending.reason is EndReason.STOLEN
+            return False, None
+        if behind == 1:
+            assert resumed.token == self.chain[-1]
+        elif self.used_at is None:
+            self.used_at = now
+            assert resumed.token is None
+        elif resumed.token is not None:
+            assert now - self.rotated_at >= timedelta(hours=1)
+            assert now - self.used_at >= 2 * GRACE
+            self.chain.append(resumed.token)
+            self.used_at, self.rotated_at = None, now
+        else:
+            assert now - self.rotated_at < timedelta(hours=1) or now - self.used_at < 2 * GRACE
+        return True, resumed.token
 
     @invariant()
-    def owner_or_nobody(self) -> None:
-        """There is at most the one session, and it is there until a theft was noticed."""
-        assert len(self.gate.sessions_of("ada")) == (0 if self.stolen else 1)
+    def one_or_none(self) -> None:
+        """There is the one session, and it is there until a theft was noticed."""
+        assert len(self.gate.sessions_of("ada")) == (0 if self.ended else 1)
 
 
 TestBrowser = Browser.TestCase
-TestBrowser.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestBrowser.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)

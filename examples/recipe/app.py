@@ -110,7 +110,7 @@ with app.app_context():
 
 def serve() -> None:
     """Serve the application on this machine only."""
-    from waitress import serve as serve_forever  # noqa: PLC0415 -- only needed when this is run
+    from waitress import serve as serve_forever
 
     port = int(os.environ.get("PORT", "5000"))
     try:

@@ -83,7 +83,6 @@ class Gate:
             TypeError: The subject is no text.
         """
         now = self._clock()
-        proofs = (Authentication(method, factors, now),) if fresh else ()
         idle, absolute = self.settings.lifetimes(remember=remember, duration=duration)
         new = Session(
             id=tokens.new_id(),
@@ -96,7 +95,7 @@ class Gate:
             ends_at=now + absolute,
             rotated_at=now,
             remembered=remember,
-            authentications=proofs,
+            authentications=(Authentication(method, factors, now),) if fresh else (),
             client=client or Client(),
         )
         session, token = rotation.with_first_secret(new, now)
@@ -205,8 +204,7 @@ class Gate:
             return self._refuse(session, reason, session.expires_at)
         if standing is Standing.CURRENT:
             return self._advance(session, secret, now)
-        on_the_way = policy.is_within_grace(session, now, self.settings.rotation_grace)
-        if standing is Standing.PREDECESSOR and on_the_way:
+        if standing is Standing.PREDECESSOR and policy.is_within_grace(session, now, self.settings.rotation_grace):
             return Resumed(session, rotation.next_token(session, secret))
         return self._refuse(session, EndReason.STOLEN, now)
 

@@ -135,9 +135,7 @@ class SessionSettings(Settings):
         for name, value in vars(self).items():
             _refuse(value is not None and value <= type(value)(), self.key(name), "must be more than zero")
             too_long = isinstance(value, timedelta) and value > _FOREVER
-            _refuse(
-                too_long, self.key(name), "must be at most a hundred years; None is for no limit where there is one"
-            )
+            _refuse(too_long, self.key(name), "must be at most a hundred years")
         for idle, absolute in (("idle", "absolute"), ("remembered_idle", "remembered_absolute")):
             both_off = getattr(self, idle) is None and getattr(self, absolute) is None
             _refuse(both_off, self.key(idle), f"and {self.key(absolute)} can't both be None: a session has to end")

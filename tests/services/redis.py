@@ -87,13 +87,13 @@ class RedisServer:
 class ClusterNode(RedisServer):
     """A node of a cluster; alone until it is introduced to another one."""
 
-    def __init__(self, folder: Path, port: int, bus_port: int) -> None:
+    def __init__(self, folder: Path, port: int, bus_port: int, patience: int) -> None:
         self.bus_port = bus_port
         super().__init__(
             folder,
             port,
             *("--cluster-enabled", "yes", "--cluster-port", str(bus_port)),
-            *("--cluster-node-timeout", "1000", "--cluster-config-file", str(folder / f"{port}.conf")),
+            *("--cluster-node-timeout", str(patience), "--cluster-config-file", str(folder / f"{port}.conf")),
         )
 
     def knows(self, count: int) -> bool:
@@ -111,11 +111,16 @@ class ClusterNode(RedisServer):
 
 
 class RedisCluster:
-    """Three primaries with a replica each."""
+    """Three primaries with a replica each.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where the nodes keep their notes of each other.
+        patience: After how many milliseconds of silence a node counts as down.
+    """
+
+    def __init__(self, folder: Path, patience: int) -> None:
         ports = free_ports(12)
-        self.nodes = [ClusterNode(folder, *pair) for pair in zip(ports[:6], ports[6:], strict=True)]
+        self.nodes = [ClusterNode(folder, *pair, patience) for pair in zip(ports[:6], ports[6:], strict=True)]
         self.primaries, self.replicas = self.nodes[:3], self.nodes[3:]
 
     @property
@@ -187,7 +192,8 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def redis_cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a cluster that all tests share; each test takes a prefix of its own."""
-    cluster = RedisCluster(tmp_path_factory.mktemp("redis-cluster"))
+    # A machine that is busy is no reason for a failover.
+    cluster = RedisCluster(tmp_path_factory.mktemp("redis-cluster"), patience=30_000)
     cluster.start()
     yield cluster.url
     cluster.kill()
@@ -205,7 +211,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def redis_cluster(tmp_path: Path) -> Iterator[RedisCluster]:
     """Return a cluster of the test's own, to kill nodes of."""
-    cluster = RedisCluster(tmp_path)
+    cluster = RedisCluster(tmp_path, patience=1_000)
     cluster.start()
     yield cluster
     cluster.kill()

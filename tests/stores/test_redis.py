@@ -31,13 +31,18 @@ NOW = datetime.now(UTC)
 REVOKED = Ending(EndReason.REVOKED, NOW, "owner")
 
 
+def open_redis(url: str, prefix: str) -> RedisStore:
+    """Open a store that waits for a busy machine; how it behaves when nobody answers is tested elsewhere."""
+    return RedisStore(url, prefix=prefix, connect_timeout=30, command_timeout=30)
+
+
 class TestRedis(StoreContract):
     """A server keeps the contract."""
 
     @pytest.fixture
     def opener(self, redis_url: str) -> Callable[[], RedisStore]:
         """Open a store with keys of its own."""
-        return partial(RedisStore, redis_url, prefix=f"{tokens.new_id()}:")
+        return partial(open_redis, redis_url, f"{tokens.new_id()}:")
 
 
 class TestRedisCluster(StoreContract):
@@ -46,7 +51,7 @@ class TestRedisCluster(StoreContract):
     @pytest.fixture
     def opener(self, redis_cluster_url: str) -> Callable[[], RedisStore]:
         """Open a store with keys of its own."""
-        return partial(RedisStore, redis_cluster_url, prefix=f"{tokens.new_id()}:")
+        return partial(open_redis, redis_cluster_url, f"{tokens.new_id()}:")
 
 
 @pytest.fixture(params=["redis_url", "redis_cluster_url"])
@@ -65,7 +70,7 @@ def prefix() -> str:
 @pytest.fixture
 def store(url: str, prefix: str) -> Iterator[RedisStore]:
     """Open an empty store on each kind of Redis."""
-    store = RedisStore(url, prefix=prefix)
+    store = open_redis(url, prefix)
     yield store
     store.close()
 
@@ -120,7 +125,7 @@ def test_any_text_may_be_a_subject(store: RedisStore) -> None:
 @pytest.mark.parametrize("value", [b"\x21a later layout", b"\x11", b"\x11" + bytes(60)])
 def test_a_value_of_another_make_is_no_absence(redis_url: str, prefix: str, value: bytes) -> None:
     """A value that this version can't read is a StoreError: going back to an old version logs nobody out."""
-    store = RedisStore(redis_url, prefix=prefix)
+    store = open_redis(redis_url, prefix)
     session = a_session()
     store.add_session(session)
     with Redis.from_url(redis_url) as client:
@@ -139,7 +144,7 @@ def test_a_value_of_another_make_is_no_absence(redis_url: str, prefix: str, valu
 
 def test_a_look_up_is_one_command(redis_url: str, prefix: str) -> None:
     """Looking a living session up costs the server one command, and so one round trip."""
-    store = RedisStore(redis_url, prefix=prefix)
+    store = open_redis(redis_url, prefix)
     session = a_session()
     store.add_session(session)
     with Redis.from_url(redis_url) as client:
@@ -154,7 +159,7 @@ def test_a_look_up_is_one_command(redis_url: str, prefix: str) -> None:
 
 def test_keys_are_due_when_nothing_can_be_lost(redis_url: str, prefix: str) -> None:
     """A key is due a day after its session's last moment, or a day after it was written if that is later."""
-    store = RedisStore(redis_url, prefix=prefix)
+    store = open_redis(redis_url, prefix)
     long_ago = datetime(1999, 1, 1, tzinfo=UTC)
     old = a_session(subject="old", created_at=long_ago, seen_at=long_ago, ends_at=long_ago)
     young = a_session(subject="young")
@@ -183,7 +188,7 @@ def test_keys_are_due_when_nothing_can_be_lost(redis_url: str, prefix: str) -> N
 
 def test_an_entry_without_a_session_goes_when_it_is_due(redis_url: str, prefix: str) -> None:
     """An entry whose session is missing stays while somebody may be about to write it, and then goes."""
-    store = RedisStore(redis_url, prefix=prefix)
+    store = open_redis(redis_url, prefix)
     sessions = [a_session(), a_session()]
     with Redis.from_url(redis_url) as client:
         for session in sessions:
@@ -198,7 +203,7 @@ def test_an_entry_without_a_session_goes_when_it_is_due(redis_url: str, prefix: 
 def test_prefixes_are_no_patterns(redis_url: str) -> None:
     """A prefix with characters that mean something in a pattern counts and purges its own keys only."""
     name = tokens.new_id()
-    odd, plain = RedisStore(redis_url, prefix=f"{name}[*?]^:"), RedisStore(redis_url, prefix=f"{name}aaa:")
+    odd, plain = open_redis(redis_url, f"{name}[*?]^:"), open_redis(redis_url, f"{name}aaa:")
     odd.add_session(a_session())
     plain.add_session(a_session())
     assert odd.count_sessions() == 1
@@ -288,7 +293,7 @@ def test_clients_of_the_driver_open_stores(redis_url: str, redis_cluster_url: st
     ]
     session = a_session()
     for client in clients:
-        store = RedisStore(client, prefix=prefix)
+        store = RedisStore(client, prefix=prefix, connect_timeout=30, command_timeout=30)
         store.add_session(session)
         assert store.get_session(session.id) == session
         store.close()
@@ -308,7 +313,7 @@ _FORK = """
 import os, sys
 from admit.stores.redis import RedisStore
 from admit.testing import a_session
-store = RedisStore(sys.argv[1], prefix=sys.argv[2])
+store = RedisStore(sys.argv[1], prefix=sys.argv[2], connect_timeout=30, command_timeout=30)
 heard = []
 store.on_change(heard.append)
 mine = a_session()

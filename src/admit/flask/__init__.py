@@ -6,7 +6,7 @@ was, its users still logged in.
 
 from __future__ import annotations
 
-from admit.flask import config, cookie_login, mixins, signals, test_client, utils
+from admit.flask import utils as utils
 from admit.flask.__about__ import __version__
 from admit.flask.config import (
     AUTH_HEADER_NAME,

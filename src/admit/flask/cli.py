@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup
@@ -14,7 +14,7 @@ from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     from admit.gate import Gate
@@ -141,7 +141,7 @@ def _sessions(count: int) -> str:
 
 
 @contextmanager
-def _store_trouble() -> Iterator[Any]:
+def _store_trouble() -> Generator[None]:
     try:
         yield
     except StoreError as error:

@@ -10,15 +10,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g
 from flask.globals import request_ctx
+from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flask import Flask, Request
     from flask.ctx import RequestContext
     from flask.sessions import SessionMixin
 
-__all__ = ["application", "request_context", "request_globals", "the_request", "the_session"]
+__all__ = [
+    "application",
+    "configured",
+    "real_object",
+    "request_context",
+    "request_globals",
+    "the_request",
+    "the_session",
+]
 
 
 # What Flask's proxies call to find the object that they stand for, called without them in between.
@@ -46,6 +55,12 @@ def application() -> Flask:
     return _current_application()
 
 
+def configured(key: str, default: Any = None) -> Any:
+    """Return what the application's configuration holds now under one of Flask-Login's keys."""
+    config = cast("Mapping[str, Any]", _current_application().config)
+    return config.get(key, default)
+
+
 def the_request() -> Request:
     """Return the request itself."""
     return _current_context().request
@@ -54,3 +69,13 @@ def the_request() -> Request:
 def the_session() -> SessionMixin:
     """Return Flask's session, which counts as having asked for it."""
     return _current_context().session
+
+
+def real_object(value: Any) -> Any:
+    """Return what a proxy stands for, and anything else as it is.
+
+    A proxy must not be noted as the user: ``current_user`` would stand for itself.
+    """
+    if isinstance(value, LocalProxy):
+        return cast("Any", value)._get_current_object()  # noqa: SLF001
+    return value

@@ -18,6 +18,7 @@ from admit.errors import ConfigurationError
 from admit.flask import remember
 from admit.flask.config import SESSION_KEYS
 from admit.flask.context import (
+    configured,
     request_context,
     request_globals,
     the_request,
@@ -217,7 +218,7 @@ class CookieLogin:
         """Return the user of Flask's session, or of the remember cookie; ``None`` if neither knows one."""
         context = request_context()
         session = context.session
-        if "_remember" in session or context.app.config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
+        if "_remember" in session or configured("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
             settle_later()
         user_id, loader = session.get("_user_id"), self._login_manager.user_callback
         user = None if user_id is None or loader is None else call_loader(loader, user_id)

@@ -100,15 +100,14 @@ def login_manager_of(app: Flask) -> LoginManager[Any]:
     Raises:
         ConfigurationError: It has none.
     """
-    try:
-        login_manager: LoginManager[Any] = app.login_manager  # type: ignore[attr-defined]
-    except AttributeError:
+    login_manager: LoginManager[Any] | None = getattr(app, "login_manager", None)
+    if login_manager is None:
         message = f"The application {app.name!r} has no LoginManager. Call login_manager.init_app(app) first."
-        raise ConfigurationError(message) from None
+        raise ConfigurationError(message)
     return login_manager
 
 
-def holds(user: Any, predicate: str) -> bool:
+def holds(user: object, predicate: str) -> bool:
     """Tell whether ``user.<predicate>`` is true, calling it when it is a method.
 
     Old tutorials print ``is_active`` and its siblings as methods. A bound method is always true, so an

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from admit.flask.config import EXEMPT_METHODS
-from admit.flask.context import application, request_context
+from admit.flask.context import application, configured, request_context
 from admit.flask.current import active_login_manager, holds, user_now
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _guarded(func: View, refuse: Callable[[], Callable[[], Any] | None]) -> View
 
 def _is_exempt() -> bool:
     context = request_context()
-    return context.request.method in EXEMPT_METHODS or bool(context.app.config.get("LOGIN_DISABLED"))
+    return context.request.method in EXEMPT_METHODS or bool(configured("LOGIN_DISABLED"))
 
 
 def _refuse_nobody() -> Callable[[], Any] | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-from flask import abort, flash, redirect
+from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
-from admit.flask import cookie_login, current, problems, remember
-from admit.flask.callbacks import Callbacks, UserT, checked_protection, warn_deprecated
+from admit.flask import cookie_login, current, remember
+from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
 from admit.flask.cli import admit_commands
-from admit.flask.config import AUTH_HEADER_NAME, USE_SESSION_FOR_NEXT
+from admit.flask.config import AUTH_HEADER_NAME
 from admit.flask.context import (
     application,
+    configured,
     request_context,
     the_request,
     the_session,
@@ -22,12 +21,7 @@ from admit.flask.cookie_login import CookieLogin
 from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.loaders import call_loader
 from admit.flask.opening import open_for
-from admit.flask.redirects import (
-    asked_url,
-    expand_login_view,
-    login_url,
-    make_next_param,
-)
+from admit.flask.refusals import Refusals
 from admit.flask.sessions import UserSessions
 from admit.flask.settings import ALL_SETTINGS, CookieSettings, FlaskSettings
 from admit.flask.signals import (
@@ -36,8 +30,6 @@ from admit.flask.signals import (
     user_loaded_from_cookie,
     user_loaded_from_header,
     user_loaded_from_request,
-    user_needs_refresh,
-    user_unauthorized,
 )
 from admit.flask.stored_login import StoredLogin, stored_keeper
 from admit.gate import Gate
@@ -58,7 +50,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class LoginManager(Callbacks[UserT]):
+class LoginManager(Refusals[UserT]):
     """Keeps the settings and callbacks of logins; one may serve many applications.
 
     ``LoginManager[User]`` says what the application's user class is, and then :attr:`current_user` is
@@ -87,8 +79,7 @@ class LoginManager(Callbacks[UserT]):
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         super().__init__()
-        #: What keeps the logins: Flask's session, or a store.
-        self.keeper: CookieLogin | StoredLogin = CookieLogin(self)
+        self.keeper = CookieLogin(self)
         self._source = store
         self._settings = settings
         self._events = events
@@ -106,7 +97,7 @@ class LoginManager(Callbacks[UserT]):
         Raises:
             ConfigurationError: A setting has a value that it can't have, or there is no such setting.
         """
-        checked_protection(app.config.get("SESSION_PROTECTION"))
+        checked_protection(cast("dict[str, Any]", app.config).get("SESSION_PROTECTION"))
         refuse_unknown_keys(app.config, ALL_SETTINGS)
         app.extensions["admit"] = FlaskSettings.from_mapping(app.config)
         if self._source is not None:
@@ -154,43 +145,6 @@ class LoginManager(Callbacks[UserT]):
         proxy: UserT = current.current_user
         return proxy
 
-    # -- refusing --------------------------------------------------------------------------------
-
-    def unauthorized(self) -> Any:
-        """Answer somebody who is not logged in.
-
-        By :attr:`unauthorized_callback`; by a problem document where ``ADMIT_PROBLEM_JSON`` is on and
-        the client prefers JSON; by a redirect to the login page; or with 401.
-        """
-        user_unauthorized.send(application())
-        if self.unauthorized_callback:
-            return self.unauthorized_callback()
-        if problems.wanted():
-            return problems.session_required(self.keeper.ending())
-        view = self.blueprint_login_views.get(the_request().blueprint, self.login_view)
-        return self._send_to(view, self.login_message, self.login_message_category)
-
-    def needs_refresh(self) -> Any:
-        """Answer somebody whose login is not fresh; as :meth:`unauthorized`, with the refresh page."""
-        user_needs_refresh.send(application())
-        if self.needs_refresh_callback:
-            return self.needs_refresh_callback()
-        if problems.wanted():
-            return problems.reauthentication_required()
-        return self._send_to(self.refresh_view, self.needs_refresh_message, self.needs_refresh_message_category)
-
-    def _send_to(self, view: str | None, message: Any, category: str) -> Any:
-        if not view:
-            abort(401)
-        if message:
-            flash(self.localize_callback(message) if self.localize_callback else message, category=category)
-        if not application().config.get("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
-            return redirect(login_url(view, next_url=asked_url()))
-        session = the_session()
-        session["_id"] = self._session_identifier_generator()
-        session["next"] = make_next_param(expand_login_view(view), asked_url())
-        return redirect(login_url(view))
-
     # -- loading ---------------------------------------------------------------------------------
 
     def _load_user(self) -> None:
@@ -217,7 +171,7 @@ class LoginManager(Callbacks[UserT]):
         if self._request_callback is not None:
             user = self._load_user_from_request(the_request())
         if user is None and self._header_callback is not None:
-            header = the_request().headers.get(application().config.get("AUTH_HEADER_NAME", AUTH_HEADER_NAME))
+            header = the_request().headers.get(configured("AUTH_HEADER_NAME", AUTH_HEADER_NAME))
             user = None if header is None else self._load_user_from_header(header)
         return user
 
@@ -260,7 +214,7 @@ class LoginManager(Callbacks[UserT]):
         if isinstance(self.keeper, StoredLogin):
             return False
         context = request_context()
-        mode = checked_protection(context.app.config.get("SESSION_PROTECTION", self.session_protection))
+        mode = checked_protection(configured("SESSION_PROTECTION", self.session_protection))
         login = context.session
         # A session that nobody is logged in with (a CSRF token, a basket) has nothing to protect.
         if mode is None or login.get("_user_id") is None:
@@ -285,7 +239,7 @@ class LoginManager(Callbacks[UserT]):
 
     def _refreshes(self) -> bool:
         # Only the valid cookie of the very user gets a new lease: no login becomes a remembered one.
-        if not application().config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
+        if not configured("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
             return False
         return remember.presented_id() == str(the_session()["_user_id"])
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.local import LocalProxy
-
 from admit.errors import ConfigurationError
-from admit.flask.context import application
+from admit.flask.context import application, real_object
 from admit.flask.current import active_login_manager, current_user, holds
 from admit.flask.remember import checked_duration
 from admit.flask.signals import user_logged_in, user_logged_out, user_login_confirmed
@@ -46,7 +44,7 @@ def login_user(
 
     .. versionadded:: 0.1
     """
-    user = _real(user)
+    user = real_object(user)
     if not force and not holds(user, "is_active"):
         return False
     login_manager = active_login_manager()
@@ -70,7 +68,7 @@ def logout_user() -> bool:
     .. versionadded:: 0.1
     """
     login_manager = active_login_manager()
-    user = _real(current_user)
+    user = real_object(current_user)
     login_manager.keeper.end()
     user_logged_out.send(application(), user=user)
     login_manager._update_request_context_with_user()  # noqa: SLF001
@@ -120,8 +118,3 @@ def set_login_view(login_view: str, blueprint: Any = None) -> None:
         login_manager.blueprint_login_views[None] = login_manager.login_view
         login_manager.login_view = None
     login_manager.blueprint_login_views[blueprint.name] = login_view
-
-
-def _real(user: Any) -> Any:
-    # A proxy must not be noted as the user: current_user would stand for itself.
-    return user._get_current_object() if isinstance(user, LocalProxy) else user  # noqa: SLF001

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from flask import current_app, has_app_context, request, url_for
+from flask import has_app_context, request, url_for
+
+from admit.flask.context import configured
 
 __all__ = ["expand_login_view", "login_url", "make_next_param", "safe_next"]
 
@@ -63,7 +65,7 @@ def login_url(login_view: str, next_url: str | None = None, next_field: str = "n
     parts = urlsplit(base)
     query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != next_field]
     query.append((next_field, make_next_param(base, next_url)))
-    forced = current_app.config.get("FORCE_HOST_FOR_REDIRECTS") if has_app_context() else None
+    forced = configured("FORCE_HOST_FOR_REDIRECTS") if has_app_context() else None
     return urlunsplit(parts._replace(netloc=forced or parts.netloc, query=urlencode(query)))
 
 
@@ -100,5 +102,5 @@ def asked_url() -> str:
     if getattr(request, "trusted_hosts", None):
         return request.url
     path = make_next_param("", request.url)
-    server_name = current_app.config.get("SERVER_NAME")
+    server_name = configured("SERVER_NAME")
     return f"{request.scheme}://{server_name}{path}" if server_name else path

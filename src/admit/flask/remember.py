@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha512
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import current_app
-
 from admit.errors import ConfigurationError
 from admit.flask.config import (
     COOKIE_DURATION,
@@ -17,7 +15,7 @@ from admit.flask.config import (
     COOKIE_SAMESITE,
     COOKIE_SECURE,
 )
-from admit.flask.context import request_context
+from admit.flask.context import configured, request_context
 
 if TYPE_CHECKING:
     from flask import Response
@@ -57,9 +55,9 @@ def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
 
 
 def _all_keys() -> list[str | bytes]:
-    fallbacks: list[str | bytes] = current_app.config.get("SECRET_KEY_FALLBACKS") or []
+    fallbacks: list[str | bytes] = configured("SECRET_KEY_FALLBACKS") or []
     # Without any key nothing verifies, whatever a client sends.
-    return [key for key in (current_app.config.get("SECRET_KEY"), *fallbacks) if key]
+    return [key for key in (configured("SECRET_KEY"), *fallbacks) if key]
 
 
 def _cookie_digest(payload: str, key: str | bytes | None = None) -> str:
@@ -68,7 +66,7 @@ def _cookie_digest(payload: str, key: str | bytes | None = None) -> str:
 
 def _secret_key(key: str | bytes | None = None) -> bytes:
     """Return the key as bytes: text in Latin-1, as Flask-Login does, and in UTF-8 where that can't be."""
-    key = current_app.config["SECRET_KEY"] if key is None else key
+    key = configured("SECRET_KEY") if key is None else key
     if not key:
         message = "SECRET_KEY is empty, so there is nothing to sign cookies with. Set a random SECRET_KEY."
         raise ConfigurationError(message)
@@ -93,14 +91,13 @@ class RememberCookie(NamedTuple):
     @classmethod
     def configured(cls) -> RememberCookie:
         """Read the cookie's place from the application's configuration."""
-        config = current_app.config
         return cls(
-            name=config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME),
-            domain=config.get("REMEMBER_COOKIE_DOMAIN"),
-            path=config.get("REMEMBER_COOKIE_PATH", "/"),
-            secure=config.get("REMEMBER_COOKIE_SECURE", COOKIE_SECURE),
-            httponly=config.get("REMEMBER_COOKIE_HTTPONLY", COOKIE_HTTPONLY),
-            samesite=config.get("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
+            name=configured("REMEMBER_COOKIE_NAME", COOKIE_NAME),
+            domain=configured("REMEMBER_COOKIE_DOMAIN"),
+            path=configured("REMEMBER_COOKIE_PATH", "/"),
+            secure=configured("REMEMBER_COOKIE_SECURE", COOKIE_SECURE),
+            httponly=configured("REMEMBER_COOKIE_HTTPONLY", COOKIE_HTTPONLY),
+            samesite=configured("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
         )
 
     def put(self, response: Response, value: str, duration: timedelta) -> None:
@@ -131,7 +128,7 @@ class RememberCookie(NamedTuple):
 def presented_cookie() -> str | None:
     """Return the remember cookie that came with this request."""
     context = request_context()
-    return context.request.cookies.get(context.app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME))
+    return context.request.cookies.get(configured("REMEMBER_COOKIE_NAME", COOKIE_NAME))
 
 
 def presented_id() -> str | None:
@@ -146,7 +143,7 @@ def configured_duration() -> timedelta:
     Raises:
         ConfigurationError: It is something else.
     """
-    duration: Any = current_app.config.get("REMEMBER_COOKIE_DURATION", COOKIE_DURATION)
+    duration: Any = configured("REMEMBER_COOKIE_DURATION", COOKIE_DURATION)
     if isinstance(duration, int):
         return timedelta(seconds=duration)
     return checked_duration(duration, "REMEMBER_COOKIE_DURATION")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.local import LocalProxy
 
 from admit.flask import devices
+from admit.flask.context import real_object
 from admit.flask.current import active_login_manager
 from admit.flask.stored_login import client, store_trouble, stored_keeper
 
@@ -147,8 +148,7 @@ class UserSessions:
         return admitted.token
 
     def _subject(self, user: Any) -> str:
-        if isinstance(user, LocalProxy):
-            user = user._get_current_object()  # noqa: SLF001 -- werkzeug's public way
+        user = real_object(user)
         get_id = getattr(user, self._id_attribute, None)
         return str(user if get_id is None else get_id())
 

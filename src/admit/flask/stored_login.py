@@ -21,7 +21,7 @@ from admit.flask.signals import user_loaded_from_cookie
 from admit.model import Client, EndReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from datetime import timedelta
 
     from flask import Request, Response
@@ -247,7 +247,7 @@ def client() -> Client:
 
 
 @contextmanager
-def store_trouble() -> Iterator[None]:
+def store_trouble() -> Generator[None]:
     """Turn a store that does not answer into a 503: nobody is logged out by it, and nobody let in."""
     try:
         yield

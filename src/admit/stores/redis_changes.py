@@ -21,7 +21,7 @@ __all__ = ["Changes"]
 Drop: TypeAlias = "Callable[[str | None], None]"
 
 # How long the thread waits in one go, so how long it takes to stop (seconds).
-_WAIT = 0.2
+_WAIT = 0.05
 # After so much silence it asks whether anybody is there: a dead link is silent as well.
 _SILENCE = 1.0
 _FIRST_RETRY, _LAST_RETRY = 0.05, 1.0

@@ -83,7 +83,7 @@ class Records:
         while ids:
             values = self._nodes.ask_all([("GET", self._key(one)) for one in ids])
             found.update((one, self._settled(one, value)) for one, value in zip(ids, values, strict=True))
-            successors = {_ended(value).successor for one in ids if _state(value := found[one]) == ENDED}
+            successors = {_successor(found[one]) for one in ids}
             ids = [one for one in successors if one and one not in followed]
             followed.update(ids)
         return found
@@ -177,6 +177,10 @@ def _session(session_id: str, value: bytes) -> Session:
 
 def _ended(value: bytes) -> packing.Ended:
     return _decoded(packing.unpack_ended, value)
+
+
+def _successor(value: bytes | None) -> str:
+    return _ended(value).successor if value is not None and _state(value) == ENDED else ""
 
 
 def _decoded(unpack: Callable[..., T], *arguments: object) -> T:

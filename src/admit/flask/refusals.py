@@ -1,0 +1,62 @@
+"""Refusing: what those get who may not go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import abort, flash, redirect
+
+from admit.flask import problems
+from admit.flask.callbacks import Callbacks, UserT
+from admit.flask.config import USE_SESSION_FOR_NEXT
+from admit.flask.context import application, configured, the_request, the_session
+from admit.flask.redirects import asked_url, expand_login_view, login_url, make_next_param
+from admit.flask.signals import user_needs_refresh, user_unauthorized
+
+if TYPE_CHECKING:
+    from admit.flask.cookie_login import CookieLogin
+    from admit.flask.stored_login import StoredLogin
+
+__all__ = ["Refusals"]
+
+
+class Refusals(Callbacks[UserT]):
+    """The answers of :class:`admit.flask.LoginManager` to those whom a guard refuses."""
+
+    #: What keeps the logins: Flask's session, or a store.
+    keeper: CookieLogin | StoredLogin
+
+    def unauthorized(self) -> Any:
+        """Answer somebody who is not logged in.
+
+        By :attr:`unauthorized_callback`; by a problem document where ``ADMIT_PROBLEM_JSON`` is on and
+        the client prefers JSON; by a redirect to the login page; or with 401.
+        """
+        user_unauthorized.send(application())
+        if self.unauthorized_callback:
+            return self.unauthorized_callback()
+        if problems.wanted():
+            return problems.session_required(self.keeper.ending())
+        view = self.blueprint_login_views.get(the_request().blueprint, self.login_view)
+        return self._send_to(view, self.login_message, self.login_message_category)
+
+    def needs_refresh(self) -> Any:
+        """Answer somebody whose login is not fresh; as :meth:`unauthorized`, with the refresh page."""
+        user_needs_refresh.send(application())
+        if self.needs_refresh_callback:
+            return self.needs_refresh_callback()
+        if problems.wanted():
+            return problems.reauthentication_required()
+        return self._send_to(self.refresh_view, self.needs_refresh_message, self.needs_refresh_message_category)
+
+    def _send_to(self, view: str | None, message: Any, category: str) -> Any:
+        if not view:
+            abort(401)
+        if message:
+            flash(self.localize_callback(message) if self.localize_callback else message, category=category)
+        if not configured("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
+            return redirect(login_url(view, next_url=asked_url()))
+        session = the_session()
+        session["_id"] = self._session_identifier_generator()
+        session["next"] = make_next_param(expand_login_view(view), asked_url())
+        return redirect(login_url(view))

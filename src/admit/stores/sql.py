@@ -1,0 +1,260 @@
+"""Sessions in SQLite or PostgreSQL, in two tables of our own; see :mod:`admit.stores.sql_tables`."""
+
+from __future__ import annotations
+
+import re
+from time import monotonic
+from typing import TYPE_CHECKING, TypeAlias
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from admit.errors import ConfigurationError, StoreError
+from admit.stores import sql_rows as rows
+from admit.stores.sql_sqlite import SqliteDatabase
+from admit.stores.sql_statements import Statements
+from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from admit.model import Ending, Session
+    from admit.stores.sql_postgres import PostgresDatabase
+
+    Database: TypeAlias = SqliteDatabase | PostgresDatabase
+    Run: TypeAlias = Callable[..., list[rows.Row]]
+
+__all__ = ["SqlStore", "is_ours"]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+_ANY = "*"
+# How long a purge may keep others from writing, in seconds, and how many rows it tries at first and at most.
+_HOLD = 0.05
+_FIRST_STEP, _LAST_STEP = 100, 2000
+
+
+class SqlStore:
+    """Keeps sessions in an SQLite file or a PostgreSQL database.
+
+    The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
+    :meth:`create`.
+
+    Args:
+        source: An SQLAlchemy engine, whose pool is left to the application, or a URL.
+        schema: PostgreSQL's schema; without one, the first of the search path.
+        prefix: What the names of the tables begin with.
+        connect_timeout: How long connecting may take, in seconds.
+        command_timeout: How long one command may take, or wait for another writer, in seconds.
+
+    Raises:
+        ConfigurationError: The source or a name can't be used; the message says what can.
+        StoreError: The SQLite file can't be opened.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        source: Engine | str,
+        *,
+        schema: str | None = None,
+        prefix: str = "admit_",
+        connect_timeout: float = 0.5,
+        command_timeout: float = 0.5,
+    ) -> None:
+        _check_names(schema, prefix)
+        self._engine = _engine(source)
+        self._schema, self._prefix = schema, prefix
+        self._database = _database(self._engine, schema, prefix, connect_timeout, command_timeout)
+        self._statements = Statements(self._database, schema, prefix)
+        self._step = _FIRST_STEP
+        if isinstance(self._database, SqliteDatabase):
+            self.create()
+
+    # -- tables ----------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        """Make the tables that are not there, without migrations.
+
+        .. versionadded:: 0.1
+        """
+        statements = ddl(tables(self._schema, self._prefix), self._engine.dialect)
+        self._database.create([*statements, self._statements.note_version(version_table(self._prefix), HEAD)])
+
+    def upgrade(self) -> None:
+        """Bring the tables to this version of Admit, by migrations; tables that :meth:`create` made are fine.
+
+        .. versionadded:: 0.1
+        """
+        from admit.stores.migrations import upgrade
+
+        try:
+            upgrade(self._engine, self._schema, self._prefix)
+        except SQLAlchemyError as error:
+            raise StoreError(str(error)) from error
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    def add_session(self, session: Session) -> None:
+        """Keep a new session."""
+        with self._database.transaction() as run:
+            run(self._statements.add, rows.row_of(session))
+
+    def get_session(self, session_id: str) -> Session | None:
+        """Return the session with this id, alive or past its times, or ``None``."""
+        self._database.changes.keep_listening()
+        found = self._database.ask(self._statements.get, (session_id,))
+        return rows.read_session(found[0]) if found else None
+
+    def touch_session(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> bool:
+        """Note that the session was used; ``False`` if it is gone."""
+        seen, expires = rows.microseconds(seen_at), rows.microseconds(expires_at)
+        return self._change(session_id, self._statements.touch, (seen, expires, seen, seen, session_id))
+
+    def replace_session(self, old_id: str, new: Session, *, ending: Ending) -> bool:
+        """End the session ``old_id`` and keep ``new``, in one step; ``False`` if the old one is gone."""
+        with self._database.transaction() as run:
+            self._database.lock_subject(run, new.subject)
+            ended = self._end(run, old_id, ending)
+            if ended:
+                run(self._statements.add, rows.row_of(new))
+        return ended
+
+    def replace_secret(self, old: Session, new: Session) -> bool:
+        """Write ``new``'s secret and what belongs to it if ``old``'s still stands."""
+        written = (new.secret_hash, new.nonce, rows.microseconds(new.rotated_at), _optional(new.confirmed_at))
+        standing = (old.id, old.secret_hash, _optional(old.confirmed_at))
+        return self._change(old.id, self._statements.swap, (*written, *standing))
+
+    def list_sessions(self, subject: str) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first."""
+        return [rows.read_session(row) for row in self._database.ask(self._statements.list, (subject,))]
+
+    def delete_session(self, session_id: str, *, ending: Ending) -> bool:
+        """End the session and keep why; ``True`` for exactly one caller."""
+        with self._database.transaction() as run:
+            return self._end(run, session_id, ending)
+
+    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
+        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
+        with self._database.transaction() as run:
+            self._database.lock_subject(run, subject)
+            ended = run(self._statements.delete_all, (subject, keep))
+            for session_id, expires_at in ended:
+                run(self._statements.end, rows.end_row(session_id, ending, expires_at))
+            if ended:
+                self._database.announce(run, _ANY)
+        return len(ended)
+
+    def get_ending(self, session_id: str) -> Ending | None:
+        """Return why the session ended; ``None`` if it lives, never lived or is forgotten."""
+        found = self._database.ask(self._statements.get_ending, (session_id,))
+        return rows.read_ending(found[0]) if found else None
+
+    def count_sessions(self, subject: str | None = None) -> int:
+        """Return how many sessions are kept, of one subject or of all."""
+        if subject is None:
+            found = self._database.ask(self._statements.count, ())
+        else:
+            found = self._database.ask(self._statements.count_of, (subject,))
+        return int(found[0][0]) if found else 0
+
+    def purge(self, *, before: datetime, batch: int = 1000) -> int:
+        """Remove at most ``batch`` sessions and endings that expired before ``before``, in short transactions."""
+        removed = 0
+        for statement in (self._statements.purge_sessions, self._statements.purge_endings):
+            removed += self._purge(statement, rows.microseconds(before), batch - removed)
+        return removed
+
+    def on_change(self, drop: Callable[[str | None], None]) -> Callable[[], None]:
+        """Call ``drop`` with what changed elsewhere; on SQLite always with ``None``, at most 0.05 s later."""
+        return self._database.changes.subscribe(drop)
+
+    def close(self) -> None:
+        """Let go of the connections and of the thread that listens."""
+        self._database.close()
+
+    def _change(self, session_id: str, statement: str, values: tuple[object, ...]) -> bool:
+        with self._database.transaction() as run:
+            changed = bool(run(statement, values))
+            if changed:
+                self._database.announce(run, session_id)
+        return changed
+
+    def _end(self, run: Run, session_id: str, ending: Ending) -> bool:
+        ended = run(self._statements.delete, (session_id,))
+        if not ended:
+            return False
+        run(self._statements.end, rows.end_row(session_id, ending, ended[0][0]))
+        self._database.announce(run, session_id)
+        return True
+
+    def _purge(self, statement: str, before: int, limit: int) -> int:
+        removed = 0
+        while removed < limit:
+            step = min(self._step, limit - removed)
+            count, took = self._purge_step(statement, before, step)
+            removed += count
+            self._step = _next_step(self._step, took)
+            if count < step:
+                break
+        return removed
+
+    def _purge_step(self, statement: str, before: int, step: int) -> tuple[int, float]:
+        with self._database.transaction() as run:
+            began = monotonic()
+            count = len(run(statement, (before, step)))
+            if count:
+                self._database.announce(run, _ANY)
+        return count, monotonic() - began
+
+
+def _next_step(step: int, took: float) -> int:
+    """Return how many rows to remove next, given how long the last ones took."""
+    if took > _HOLD / 2:
+        return max(1, int(step * _HOLD / 2 / took))
+    return min(step * 2, _LAST_STEP) if took < _HOLD / 4 else step
+
+
+def _optional(at: datetime | None) -> int | None:
+    return None if at is None else rows.microseconds(at)
+
+
+def _check_names(schema: str | None, prefix: str) -> None:
+    for name in (prefix, schema):
+        if name is not None and not _NAME.fullmatch(name):
+            message = f"{name!r} can't be a schema or a prefix. Use at most 40 ASCII letters, digits and underscores."
+            raise ConfigurationError(message)
+
+
+def _engine(source: Engine | str) -> Engine:
+    if not isinstance(source, str):
+        return source
+    try:
+        url = make_url(source)
+        # Which driver stands for PostgreSQL depends on the version of SQLAlchemy.
+        return create_engine(
+            url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url, poolclass=NullPool
+        )
+    except (ArgumentError, ValueError) as error:
+        # Without the URL: it may hold a password.
+        message = "This is no URL of a database. Use one such as sqlite:///app.db or postgresql+psycopg://host/name."
+        raise ConfigurationError(message) from error
+
+
+def _database(
+    engine: Engine, schema: str | None, prefix: str, connect_timeout: float, command_timeout: float
+) -> Database:
+    driver = f"{engine.dialect.name}+{engine.dialect.driver}"
+    if driver == "sqlite+pysqlite" and schema is None:
+        return SqliteDatabase(engine, command_timeout)
+    if driver == "postgresql+psycopg":
+        from admit.stores.sql_postgres import PostgresDatabase
+
+        return PostgresDatabase(engine, f"{schema or ''}.{prefix}", connect_timeout, command_timeout)
+    what = "A schema in SQLite" if engine.dialect.name == "sqlite" and schema else f"The driver {driver}"
+    message = f"{what} is not supported. Use sqlite:///, without a schema, or postgresql+psycopg://."
+    raise ConfigurationError(message)

@@ -1,0 +1,228 @@
+"""PostgreSQL through psycopg itself, with a bound on every wait: the server may be there and say nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from threading import local
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import psycopg
+import sqlalchemy.exc
+from psycopg import waiting
+from psycopg.conninfo import make_conninfo
+from psycopg.generators import connect
+from sqlalchemy import event
+
+from admit.errors import StoreError
+from admit.stores.sql_changes import Changes, Idle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from threading import Event
+
+    from sqlalchemy import Engine
+
+    from admit.stores.sql_changes import Tell
+    from admit.stores.sql_rows import Row
+
+    Run: TypeAlias = Callable[..., list[Row]]
+
+__all__ = ["PostgresDatabase"]
+
+# How often a wait looks at the clock (seconds).
+_TICK = 0.05
+# How long the listening thread waits in one go, and after how much silence it asks whether anybody is there.
+_WAIT, _SILENCE = 0.2, 1.0
+_FAILURES = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError, OSError, UnicodeError)
+_ALL = "*"
+# Whatever the database's own default is: each statement has to see what was committed while it waited.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+
+class _Wire(psycopg.Connection[Any]):
+    """A connection that gives a command up after ``limit`` seconds.
+
+    The server's own timeout does not help when the server hangs, and neither do those of TCP: the kernel of
+    its machine goes on acknowledging.
+    """
+
+    limit: float
+
+    def wait(self, gen: Any, interval: float = _TICK, **options: Any) -> Any:
+        return super().wait(_bounded(gen, self.limit), interval, **options)
+
+
+class PostgresDatabase:
+    """The database of an engine, reached with the engine's own settings.
+
+    Args:
+        engine: Whose database it is.
+        channel: What changes are announced for: a text that names the schema and the tables.
+        connect_timeout: How long connecting may take, in seconds.
+        timeout: How long one command may take, in seconds.
+    """
+
+    mark = "%s"
+    is_not_distinct_from = "IS NOT DISTINCT FROM"
+    is_distinct_from = "IS DISTINCT FROM"
+    lock_rows = "FOR UPDATE SKIP LOCKED"
+
+    def __init__(self, engine: Engine, channel: str, connect_timeout: float, timeout: float) -> None:
+        # A name may have 63 bytes at most, and a schema's alone may have as many.
+        self._channel = f"admit_{hashlib.sha256(channel.encode()).hexdigest()[:32]}"
+        self._connect_timeout = connect_timeout
+        self._timeout = timeout
+        self._ours = local()
+        # Settings, listeners and passwords that change are the engine's; the connections are none of its pool's.
+        self._pool = engine.pool.recreate()
+        event.listen(engine, "do_connect", self._open)
+        self._idle = Idle(self._connect)
+        self.changes = Changes(self._hear)
+
+    def ask(self, statement: str, values: Sequence[object]) -> list[Row]:
+        """Read rows; once more on a new connection if the old one was closed."""
+        if any(isinstance(value, str) and "\x00" in value for value in values):
+            return []  # no text in the database has one, and the driver refuses to ask for it
+        wire = self._idle.take()
+        try:
+            rows = _rows(wire, statement, values)
+        except _FAILURES as error:
+            wire = self._wire_after(wire, error)
+            rows = self._last_try(wire, statement, values)
+        self._idle.put(wire)
+        return rows
+
+    @contextmanager
+    def transaction(self) -> Generator[Run]:
+        """Write in one transaction; whatever is raised within undoes it."""
+        wire = self._idle.take()
+        try:
+            _rows(wire, _BEGIN, ())
+        except _FAILURES as error:
+            # Nothing is lost yet, so that a server that was started again costs no request.
+            wire = self._wire_after(wire, error)
+            self._last_try(wire, _BEGIN, ())
+        try:
+            yield lambda statement, values=(): _rows(wire, statement, values)
+            _rows(wire, "COMMIT", ())
+        except _FAILURES as error:
+            wire.close()
+            raise StoreError(str(error)) from error
+        except BaseException:
+            wire.close()  # and the transaction is undone
+            raise
+        self._idle.put(wire)
+
+    def lock_subject(self, run: Run, subject: str) -> None:
+        """Let nobody else replace or end all of the subject's sessions until the transaction is over.
+
+        Otherwise a session that replaces another one just then would outlive the end of all.
+        """
+        run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{self._channel}:{subject}",))
+
+    def announce(self, run: Run, session_id: str) -> None:
+        """Tell the others with the commit, and not without it."""
+        run("SELECT pg_notify(%s, %s)", (self._channel, session_id))
+
+    def create(self, statements: Sequence[str]) -> None:
+        """Make the tables that are not there."""
+        with self.transaction() as run:
+            # Two that begin at once would both find nothing, and one would fail.
+            self.lock_subject(run, "create")
+            for statement in statements:
+                run(statement)
+
+    def close(self) -> None:
+        """Stop the thread and close the connections."""
+        self.changes.stop()
+        self._idle.close()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        self._ours.connecting = True
+        try:
+            fairy = self._pool.connect()
+        except _FAILURES as error:
+            raise StoreError(str(error)) from error
+        finally:
+            self._ours.connecting = False
+        wire = cast("psycopg.Connection[Any]", fairy.driver_connection)
+        fairy.detach()
+        wire.autocommit = True
+        return wire
+
+    def _open(self, dialect: object, record: object, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Open a connection for SQLAlchemy if we are the one who asked it to; leave all others to it."""
+        del dialect, record
+        if not getattr(self._ours, "connecting", False):
+            return None
+        return self._open_ours(*arguments, **options)
+
+    def _open_ours(self, conninfo: str = "", **options: Any) -> _Wire:
+        options.pop("context", None)  # how SQLAlchemy wants its values; we want plain ones
+        milliseconds = int(self._timeout * 1000)
+        settings = f"{options.pop('options', '')} -c statement_timeout={milliseconds}".strip()
+        opening = connect(make_conninfo(conninfo, **{**options, "options": settings}))
+        pgconn = waiting.wait_conn(_bounded(opening, self._connect_timeout), _TICK)
+        pgconn.nonblocking = 1
+        wire = _Wire(pgconn)
+        wire.limit = self._timeout
+        return wire
+
+    def _wire_after(self, wire: psycopg.Connection[Any], error: BaseException) -> psycopg.Connection[Any]:
+        """Return a new connection for one that was found closed; raise if it failed otherwise."""
+        was_closed = wire.closed
+        wire.close()
+        if not was_closed:
+            raise StoreError(str(error)) from error
+        # The others are from the same time.
+        self._idle.close()
+        return self._connect()
+
+    def _last_try(self, wire: psycopg.Connection[Any], statement: str, values: Sequence[object]) -> list[Row]:
+        try:
+            return _rows(wire, statement, values)
+        except _FAILURES as error:
+            wire.close()
+            raise StoreError(str(error)) from error
+
+    def _hear(self, stopped: Event, tell: Tell) -> None:
+        wire = self._connect()
+        try:
+            _rows(wire, f"LISTEN {self._channel}", ())
+            tell(None)  # nobody knows what was said before
+            self._pass_on(wire, stopped, tell)
+        except _FAILURES as error:
+            raise StoreError(str(error)) from error
+        finally:
+            wire.close()
+
+    def _pass_on(self, wire: psycopg.Connection[Any], stopped: Event, tell: Tell) -> None:
+        heard_at = monotonic()
+        while not stopped.is_set():
+            for notice in wire.notifies(timeout=_WAIT):
+                tell(None if notice.payload == _ALL else notice.payload)
+            if monotonic() - heard_at > _SILENCE:
+                _rows(wire, "SELECT 1", ())
+                heard_at = monotonic()
+
+
+def _rows(wire: psycopg.Connection[Any], statement: str, values: Sequence[object]) -> list[Row]:
+    cursor = wire.execute(statement, values or None, prepare=bool(values), binary=True)
+    return cursor.fetchall() if cursor.description else []
+
+
+def _bounded(steps: Any, limit: float) -> Generator[Any, Any, Any]:
+    """Go through the steps of a conversation with the server, and no longer than ``limit`` seconds."""
+    deadline = monotonic() + limit
+    try:
+        wanted = next(steps)
+        while True:
+            ready = yield wanted
+            if not ready and monotonic() > deadline:
+                message = f"the server did not answer within {limit} s"
+                raise psycopg.OperationalError(message)
+            wanted = steps.send(ready)
+    except StopIteration as finished:
+        return finished.value

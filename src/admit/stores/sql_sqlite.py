@@ -1,0 +1,174 @@
+"""SQLite: short reads on connections of their own, one writer per process, and WAL so that they do not wait."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from admit.errors import ConfigurationError, StoreError
+from admit.stores.sql_changes import Changes, Idle, renew_after_fork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from threading import Event
+
+    from sqlalchemy import Engine
+
+    from admit.stores.sql_changes import Tell
+    from admit.stores.sql_rows import Row
+
+__all__ = ["SqliteDatabase"]
+
+# How often it is asked whether another connection wrote (seconds).
+_POLL = 0.05
+_RETRY = 0.01
+_FAILURES = (sqlite3.Error, UnicodeError)
+
+
+class SqliteDatabase:
+    """The file of an engine, opened by the driver itself: a read through SQLAlchemy takes several times as long.
+
+    Args:
+        engine: Whose file it is.
+        timeout: How long a write waits for other writers, in seconds.
+    """
+
+    mark = "?"
+    is_not_distinct_from = "IS"
+    is_distinct_from = "IS NOT"
+    lock_rows = ""
+
+    def __init__(self, engine: Engine, timeout: float) -> None:
+        self._file, self._is_uri = _file_of(engine)
+        self._timeout = timeout
+        self._readers = Idle(self._connect)
+        self._writers = Idle(self._connect)
+        # SQLite's own waiting is a matter of luck when many wait; within a process a lock is fair and quick.
+        self._lock = Lock()
+        self.changes = Changes(self._hear)
+        renew_after_fork(self)
+
+    def ask(self, statement: str, values: Sequence[object]) -> list[Row]:
+        """Read rows."""
+        connection = self._readers.take()
+        try:
+            rows = connection.execute(statement, values).fetchall()
+        except _FAILURES as error:
+            connection.close()
+            raise StoreError(str(error)) from error
+        self._readers.put(connection)
+        return rows
+
+    @contextmanager
+    def transaction(self) -> Generator[Callable[..., list[Row]]]:
+        """Write in one transaction; whatever is raised within undoes it."""
+        if not self._lock.acquire(timeout=self._timeout):
+            message = "Too many writes wait for the database."
+            raise StoreError(message)
+        try:
+            yield from self._transaction()
+        except _FAILURES as error:
+            raise StoreError(str(error)) from error
+        finally:
+            self._lock.release()
+
+    def lock_subject(self, run: Callable[..., list[Row]], subject: str) -> None:
+        """Do nothing: there is one writer at a time."""
+
+    def announce(self, run: Callable[..., list[Row]], session_id: str) -> None:
+        """Do nothing: whoever polls sees that something was written."""
+
+    def create(self, statements: Sequence[str]) -> None:
+        """Make the file, if it is not there, for its owner only, and the tables that are not there."""
+        if not self._is_uri:
+            self._make_file()
+        self._use_wal()
+        with self.transaction() as run:
+            for statement in statements:
+                run(statement)
+
+    def close(self) -> None:
+        """Stop the thread and close the connections."""
+        self.changes.stop()
+        self._readers.close()
+        self._writers.close()
+
+    def begin_again(self) -> None:
+        """Start with a new lock, as the child of a fork must."""
+        self._lock = Lock()
+
+    def _make_file(self) -> None:
+        try:
+            # The files that SQLite puts beside it get the same mode.
+            os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise StoreError(str(error)) from error
+
+    def _use_wal(self) -> None:
+        deadline = monotonic() + self._timeout
+        while True:
+            try:
+                # The file remembers it. SQLite does not wait for others here, who mostly want the same.
+                self.ask("PRAGMA journal_mode=WAL", ())
+                return
+            except StoreError:
+                if monotonic() > deadline:
+                    raise
+            sleep(_RETRY)
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(
+                self._file,
+                timeout=self._timeout,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=self._is_uri,
+            )
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
+    def _transaction(self) -> Generator[Callable[..., list[Row]]]:
+        connection = self._writers.take()
+
+        def run(statement: str, values: Sequence[object] = ()) -> list[Row]:
+            return connection.execute(statement, values).fetchall()
+
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield run
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()  # and the transaction is undone
+            raise
+        self._writers.put(connection)
+
+    def _hear(self, stopped: Event, tell: Tell) -> None:
+        connection = self._connect()
+        try:
+            version: Any = None
+            while not stopped.is_set():
+                last, version = version, connection.execute("PRAGMA data_version").fetchone()
+                if version != last:
+                    tell(None)
+                stopped.wait(_POLL)
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+        finally:
+            connection.close()
+
+
+def _file_of(engine: Engine) -> tuple[str, bool]:
+    """Return the absolute path, or the URI, of the engine's file."""
+    (name, *_), options = engine.dialect.create_connect_args(engine.url)
+    is_uri = bool(options.get("uri"))
+    if name == ":memory:" or (is_uri and ("mode=memory" in name or ":memory:" in name)):
+        message = "A SQLite database in memory is another one for each connection. Use the store memory: instead."
+        raise ConfigurationError(message)
+    return name, is_uri

@@ -1,0 +1,68 @@
+"""What is said to the database, put together once, so that it can be prepared by its text."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from admit.stores.sql_rows import ENDING_COLUMNS, SESSION_COLUMNS
+
+__all__ = ["Dialect", "Statements"]
+
+
+class Dialect(Protocol):
+    """In what SQLite and PostgreSQL differ."""
+
+    mark: str
+    is_not_distinct_from: str
+    is_distinct_from: str
+    lock_rows: str
+
+
+class Statements:
+    """The statements for the tables under one prefix; their names were checked before."""
+
+    def __init__(self, dialect: Dialect, schema: str | None, prefix: str) -> None:
+        place = f'"{schema}".' if schema else ""
+        self._place = place
+        self._dialect = dialect
+        sessions, endings = f'{place}"{prefix}sessions"', f'{place}"{prefix}endings"'
+        columns = ", ".join(SESSION_COLUMNS[:-1])
+        self.add = self._insert(sessions, SESSION_COLUMNS)
+        self.get = self._marked(f"SELECT {columns} FROM {sessions} WHERE id = ?")
+        self.list = self._marked(f"SELECT {columns} FROM {sessions} WHERE subject = ? ORDER BY created_at, id")
+        # A later touch may come in before an earlier one: what is there already stays.
+        self.touch = self._marked(
+            f"UPDATE {sessions} SET expires_at = CASE WHEN seen_at < ? THEN ? ELSE expires_at END,"
+            f" seen_at = CASE WHEN seen_at < ? THEN ? ELSE seen_at END WHERE id = ? RETURNING 1"
+        )
+        self.swap = self._marked(
+            f"UPDATE {sessions} SET secret_hash = ?, nonce = ?, rotated_at = ?, confirmed_at = ?"
+            f" WHERE id = ? AND secret_hash = ? AND confirmed_at {dialect.is_not_distinct_from} ? RETURNING 1"
+        )
+        self.delete = self._marked(f"DELETE FROM {sessions} WHERE id = ? RETURNING expires_at")
+        self.delete_all = self._marked(
+            f"DELETE FROM {sessions} WHERE subject = ? AND id {dialect.is_distinct_from} ? RETURNING id, expires_at"
+        )
+        # An id that ended before would be one that somebody added twice: it has to end all the same.
+        self.end = self._insert(endings, ENDING_COLUMNS) + " ON CONFLICT (session_id) DO NOTHING"
+        self.get_ending = self._marked(f'SELECT reason, at, "by" FROM {endings} WHERE session_id = ?')
+        self.count = f"SELECT count(*) FROM {sessions}"
+        self.count_of = self._marked(f"SELECT count(*) FROM {sessions} WHERE subject = ?")
+        self.purge_sessions = self._purge(sessions, "id")
+        self.purge_endings = self._purge(endings, "session_id")
+
+    def note_version(self, table: str, version: str) -> str:
+        """Return the statement that notes the version of tables that were just made, if none is noted."""
+        name = f'{self._place}"{table}"'
+        return f"INSERT INTO {name} (version_num) SELECT '{version}' WHERE NOT EXISTS (SELECT 1 FROM {name})"
+
+    def _marked(self, statement: str) -> str:
+        return statement.replace("?", self._dialect.mark)
+
+    def _insert(self, table: str, columns: tuple[str, ...]) -> str:
+        names = ", ".join(f'"{name}"' for name in columns)
+        return self._marked(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})")
+
+    def _purge(self, table: str, key: str) -> str:
+        expired = f"SELECT {key} FROM {table} WHERE expires_at < ? LIMIT ? {self._dialect.lock_rows}"
+        return self._marked(f"DELETE FROM {table} WHERE {key} IN ({expired}) RETURNING 1")

@@ -1,0 +1,105 @@
+"""The tables, in SQLAlchemy's words: for making them, for migrations, and for telling them from the application's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+__all__ = ["HEAD", "ddl", "is_ours", "tables", "version_table"]
+
+#: The migration that leads to the tables below.
+HEAD = "0001"
+
+_TABLES = ("sessions", "endings", "alembic_version")
+
+
+def is_ours(name: str | None, prefix: str = "admit_") -> bool:
+    """Tell whether a table is Admit's, so that the application's own migrations leave it alone.
+
+    For Alembic and Flask-Migrate:
+    ``include_name=lambda name, kind, parents: kind != "table" or not is_ours(name)``.
+
+    Args:
+        name: The table's name.
+        prefix: What the names of Admit's tables begin with.
+
+    .. versionadded:: 0.1
+    """
+    return name in {prefix + table for table in _TABLES}
+
+
+def version_table(prefix: str) -> str:
+    """Return the name of the table in which Alembic notes how far our tables are."""
+    return f"{prefix}alembic_version"
+
+
+def tables(schema: str | None, prefix: str) -> MetaData:
+    """Describe our tables, under one prefix and in one schema."""
+    metadata = MetaData(schema=schema)
+    Table(
+        f"{prefix}sessions",
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("subject", Text, nullable=False),
+        *(Column(name, LargeBinary, nullable=False) for name in ("secret_hash", "seed", "nonce")),
+        *(
+            Column(name, BigInteger, nullable=False)
+            for name in ("created_at", "seen_at", "idle", "ends_at", "rotated_at")
+        ),
+        Column("confirmed_at", BigInteger),
+        Column("expires_at", BigInteger, nullable=False),
+        Column("remembered", Boolean, nullable=False),
+        Column("authentications", Text, nullable=False),
+        Column("address", Text),
+        Column("user_agent", Text),
+        Index(f"{prefix}sessions_subject", "subject", "created_at"),
+        Index(f"{prefix}sessions_expires_at", "expires_at"),
+    )
+    Table(
+        f"{prefix}endings",
+        metadata,
+        Column("session_id", Text, primary_key=True),
+        Column("reason", Text, nullable=False),
+        Column("at", BigInteger, nullable=False),
+        Column("by", Text),
+        Column("expires_at", BigInteger, nullable=False),
+        Index(f"{prefix}endings_expires_at", "expires_at"),
+    )
+    version = version_table(prefix)
+    # As Alembic makes it, so that tables of either origin are the same.
+    Table(
+        version,
+        metadata,
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{version}_pkc"),
+    )
+    return metadata
+
+
+def ddl(metadata: MetaData, dialect: Dialect) -> list[str]:
+    """Return the statements that make what is not there yet."""
+    statements: list[CreateTable | CreateIndex] = []
+    for table in metadata.sorted_tables:
+        statements.append(CreateTable(table, if_not_exists=True))
+        statements += [CreateIndex(index, if_not_exists=True) for index in sorted(table.indexes, key=_name)]
+    return [str(statement.compile(dialect=dialect)) for statement in statements]
+
+
+def _name(index: Index) -> str:
+    return str(index.name)

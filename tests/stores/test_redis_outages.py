@@ -1,0 +1,277 @@
+"""What happens when Redis is down, hangs, comes back, or moves its keys around."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from redis.crc import key_slot
+from redis.exceptions import RedisError
+
+from admit import tokens
+from admit.errors import StoreError
+from admit.model import Ending, EndReason
+from admit.stores.redis import RedisStore
+from admit.testing import a_session
+from tests.services.redis import ClusterNode, RedisCluster, RedisServer, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from admit.model import Session
+
+NOW = datetime.now(UTC)
+REVOKED = Ending(EndReason.REVOKED, NOW, "owner")
+
+
+def open_impatient(url: str) -> RedisStore:
+    """Open a store with half of the usual patience: the bound is measured, and this machine may be busy."""
+    return RedisStore(url, connect_timeout=0.25, command_timeout=0.25)
+
+
+def verbs(store: RedisStore, session: Session) -> list[Callable[[], object]]:
+    """Return one call of every verb."""
+    return [
+        lambda: store.add_session(a_session()),
+        lambda: store.get_session(session.id),
+        lambda: store.touch_session(session.id, seen_at=NOW, expires_at=session.expires_at),
+        lambda: store.replace_session(session.id, a_session(), ending=REVOKED),
+        lambda: store.replace_secret(session, session),
+        lambda: store.list_sessions(session.subject),
+        lambda: store.delete_session(session.id, ending=REVOKED),
+        lambda: store.delete_sessions(session.subject, ending=REVOKED),
+        lambda: store.get_ending(session.id),
+        lambda: store.count_sessions(),
+        lambda: store.count_sessions(session.subject),
+        lambda: store.purge(before=NOW),
+    ]
+
+
+@contextmanager
+def within_a_second() -> Iterator[None]:
+    """Promise that the block fails with a StoreError that has a cause, in less than a second."""
+    began = time.monotonic()
+    with pytest.raises(StoreError) as caught:
+        yield
+    assert time.monotonic() - began < 1
+    assert isinstance(caught.value.__cause__, RedisError | OSError)
+
+
+def works(store: RedisStore) -> bool:
+    """Tell whether a session can be added and found again."""
+    try:
+        session = a_session()
+        store.add_session(session)
+        return store.get_session(session.id) == session
+    except StoreError:
+        return False
+
+
+def test_a_server_that_is_down_is_said_at_once_and_used_again(redis_server: RedisServer) -> None:
+    """While the server is dead every verb fails within a second; when it is back the same store works."""
+    store = open_impatient(redis_server.url)
+    wait_until(lambda: works(store))
+    redis_server.kill()
+    for verb in verbs(store, a_session()):
+        with within_a_second():
+            verb()
+    redis_server.start()
+    wait_until(lambda: works(store))
+    store.close()
+
+
+def test_a_server_that_hangs_is_said_within_a_second(redis_server: RedisServer) -> None:
+    """While the server says nothing every verb fails within a second, on old connections and on new ones."""
+    store, fresh = open_impatient(redis_server.url), open_impatient(redis_server.url)
+    wait_until(lambda: works(store))
+    redis_server.pause()
+    for verb in [*verbs(store, a_session()), *verbs(fresh, a_session())]:
+        with within_a_second():
+            verb()
+    redis_server.resume()
+    wait_until(lambda: works(store) and works(fresh))
+    store.close()
+    fresh.close()
+
+
+def test_an_answer_that_came_too_late_is_nobodys(redis_server: RedisServer) -> None:
+    """After a look-up that took too long the next one gets its own answer, not the late one: another's session."""
+    store = open_impatient(redis_server.url)
+    mine, other = a_session(), a_session()
+    store.add_session(mine)
+    store.add_session(other)
+    for _ in range(5):
+        redis_server.pause()
+        with pytest.raises(StoreError):
+            store.get_session(mine.id)
+        redis_server.resume()
+        assert store.get_session(other.id) == other
+    store.close()
+
+
+def test_an_idle_connection_that_died_is_not_used(redis_server: RedisServer) -> None:
+    """A store that was idle while the server was started anew works at its first command."""
+    store = open_impatient(redis_server.url)
+    wait_until(lambda: works(store))
+    redis_server.kill()
+    redis_server.start()
+    _let_connections_grow_old(store)
+    assert works(store)
+    store.close()
+
+
+def _let_connections_grow_old(store: RedisStore) -> None:
+    nodes = store._nodes
+    idle = nodes._node._idle  # type: ignore[attr-defined]
+    for _ in range(len(idle)):
+        wire, _ = idle.popleft()
+        idle.append((wire, time.monotonic() - 60))
+
+
+def test_a_connection_that_is_out_of_step_is_not_used(redis_server: RedisServer) -> None:
+    """A connection that holds bytes nobody asked for is closed instead of used: they would answer the next look-up."""
+    store = open_impatient(redis_server.url)
+    session = a_session()
+    store.add_session(session)
+    nodes = store._nodes
+    wire, _ = nodes._node._idle[-1]  # type: ignore[attr-defined]
+    wire.send_command("PING")
+    wait_until(wire.can_read)
+    _let_connections_grow_old(store)
+    assert store.get_session(session.id) == session
+    store.close()
+
+
+def test_scripts_that_the_server_forgot_are_sent_again(redis_server: RedisServer) -> None:
+    """After the server forgot all scripts, every verb that is one works, alone and many at once."""
+    store = open_impatient(redis_server.url)
+    session, *others = (a_session() for _ in range(4))
+    redis_server.ask("SCRIPT", "FLUSH")
+    store.add_session(session)
+    redis_server.ask("SCRIPT", "FLUSH")
+    assert store.touch_session(session.id, seen_at=NOW, expires_at=session.expires_at)
+    for other in others:
+        store.add_session(other)
+    redis_server.ask("SCRIPT", "FLUSH")
+    assert store.delete_sessions(session.subject, ending=REVOKED) == 4
+    store.close()
+
+
+def test_the_server_refuses_and_the_connection_is_kept(redis_server: RedisServer) -> None:
+    """A command that the server refuses is a StoreError, and the connection goes on to be used."""
+    store = open_impatient(redis_server.url)
+    session = a_session()
+    redis_server.ask("LPUSH", f"admit:s:{session.id}", "no string")
+    with within_a_second():
+        store.get_session(session.id)
+    redis_server.ask("SADD", "admit:u:{ada}", "no sorted set")
+    with within_a_second():
+        store.list_sessions("ada")
+    redis_server.ask("RENAME", "admit:u:{ada}", "admit:s:2")
+    with within_a_second():
+        store.count_sessions()
+    connections = redis_server.ask("INFO", "clients")["connected_clients"]
+    assert connections == 1 + 1  # the store's, and the one that asks
+    store.close()
+
+
+# -- cluster ---------------------------------------------------------------------------------------
+
+
+def _owner(cluster: RedisCluster, key: str) -> ClusterNode:
+    slot = key_slot(key.encode())
+    return next(node for place, node in enumerate(cluster.primaries) if slot <= 16384 * (place + 1) // 3 - 1)
+
+
+def _session_at(cluster: RedisCluster, node: ClusterNode) -> Session:
+    """Return a session whose own key is on this node, and its subject's list too."""
+    while True:
+        session = a_session(subject=tokens.new_id())
+        keys = f"admit:s:{session.id}", f"admit:u:{{{session.subject}}}"
+        if {_owner(cluster, key) for key in keys} == {node}:
+            return session
+
+
+def _kept(store: RedisStore, session: Session) -> bool:
+    try:
+        store.add_session(session)
+    except StoreError:
+        return False
+    return True
+
+
+def test_a_cluster_without_one_node_serves_the_others_and_fails_over(redis_cluster: RedisCluster) -> None:
+    """When a primary dies its keys fail within a second and the others work; its replica takes over by itself."""
+    store = open_impatient(redis_cluster.url)
+    dead, alive, _ = redis_cluster.primaries
+    lost, served = _session_at(redis_cluster, dead), _session_at(redis_cluster, alive)
+    wait_until(lambda: _kept(store, lost) and _kept(store, served))
+    _wait_for_replicas(redis_cluster)
+    dead.kill()
+    with within_a_second():
+        store.get_session(lost.id)
+    assert store.get_session(served.id) == served
+    with within_a_second():
+        store.get_session(lost.id)
+
+    def has_failed_over() -> bool:
+        try:
+            return store.get_session(lost.id) == lost and store.delete_session(lost.id, ending=REVOKED)
+        except StoreError:
+            return False
+
+    wait_until(has_failed_over)
+    assert store.get_ending(lost.id) == REVOKED
+    assert store.count_sessions() == 1
+    store.close()
+
+
+def _wait_for_replicas(cluster: RedisCluster) -> None:
+    for primary in cluster.primaries:
+        primary.ask("WAIT", 1, 5_000)
+
+
+def test_a_cluster_that_hangs_is_said_within_a_second(redis_cluster: RedisCluster) -> None:
+    """While all nodes say nothing every verb fails within a second, however often; later the store works again."""
+    store, fresh = open_impatient(redis_cluster.url), open_impatient(redis_cluster.url)
+    wait_until(lambda: works(store))
+    for node in redis_cluster.nodes:
+        node.pause()
+    for verb in [*verbs(store, a_session()), *verbs(fresh, a_session())]:
+        with within_a_second():
+            verb()
+    for node in redis_cluster.nodes:
+        node.resume()
+    wait_until(lambda: works(store) and works(fresh))
+    store.close()
+    fresh.close()
+
+
+def test_keys_that_move_are_found(redis_cluster: RedisCluster) -> None:
+    """While a slot moves from node to node, and afterwards, every session in it is found, changed and listed."""
+    store = open_impatient(redis_cluster.url)
+    source, target, _ = redis_cluster.primaries
+    moved, unmoved = _session_at(redis_cluster, source), a_session()
+    wait_until(lambda: _kept(store, moved) and _kept(store, unmoved))
+    slots = {key_slot(key.encode()) for key in (f"admit:s:{moved.id}", f"admit:u:{{{moved.subject}}}")}
+    for slot in slots:
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.ask("CLUSTER", "MYID"))
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.ask("CLUSTER", "MYID"))
+        for key in source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 5_000)
+    target.ask("SCRIPT", "FLUSH")
+    assert store.get_session(moved.id) == moved
+    later = NOW + timedelta(minutes=1)
+    assert store.touch_session(moved.id, seen_at=later, expires_at=moved.expires_at)
+    assert len(store.list_sessions(moved.subject)) == 1
+    for slot in slots:
+        for node in redis_cluster.primaries:
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.ask("CLUSTER", "MYID"))
+    assert len(store.list_sessions(moved.subject)) == 1
+    assert store.count_sessions() == 2
+    assert store.delete_sessions(moved.subject, ending=REVOKED) == 1
+    assert store.get_ending(moved.id) == REVOKED
+    store.close()

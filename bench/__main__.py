@@ -7,24 +7,30 @@ import statistics
 import sys
 import warnings
 from datetime import UTC, datetime
+from pathlib import Path
 
-from bench import dropin, report
+from bench import dropin, report, stores
 from bench.rounds import added, interleave
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["dropin"], help="dropin: step 1 beside Flask-Login")
+    parser.add_argument(
+        "what",
+        choices=["dropin", "stores"],
+        help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
+    )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target was missed")
     options = parser.parse_args()
     # Flask-Login 0.6.3 uses what later Pythons deprecate.
     warnings.simplefilter("ignore", DeprecationWarning)
-    rows = run_dropin(options.rounds, options.requests)
+    run = run_dropin if options.what == "dropin" else run_stores
+    rows = run(options.rounds, options.requests)
     print(report.table(rows))
-    report.write("dropin", rows, command=report.command_line(), at=datetime.now(UTC))
+    report.write(options.what, rows, command=report.command_line(), at=datetime.now(UTC))
     if options.check and any(row.target is not None and row.ratio > row.target for row in rows):
         sys.exit(1)
 
@@ -38,6 +44,20 @@ def run_dropin(rounds: int, requests: int) -> list[report.Row]:
             base = statistics.median(figures[dropin.BASE])
             mine, other = (added(figures, name, dropin.BASE) for name in ("Admit", "Flask-Login"))
             rows.append(report.Row(f"{case.title}, {loader} loader", base, mine, other, case.target))
+    return rows
+
+
+def run_stores(rounds: int, requests: int) -> list[report.Row]:
+    """Time every case of step 2."""
+    rows: list[report.Row] = []
+    with stores.folder() as folder:
+        for case in stores.cases(Path(folder)):
+            contenders = stores.contenders(case)
+            figures = interleave(contenders, rounds, requests)
+            stores.close(contenders)
+            base = statistics.median(figures[stores.BASE])
+            mine, other = (added(figures, name, stores.BASE) for name in ("Admit", stores.OTHER))
+            rows.append(report.Row(case.title, base, mine, other, case.target))
     return rows
 
 

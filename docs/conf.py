@@ -2,6 +2,13 @@
 
 from importlib import metadata
 
+from docutils import nodes  # type: ignore[import-untyped]
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from admit.errors import AdmitError
+from admit.flask.settings import ALL_SETTINGS
+
 project = "Admit"
 author = "The Admit authors"
 copyright = "2026, The Admit authors"  # noqa: A001 -- Sphinx's name
@@ -18,3 +25,36 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 # Only our own names can be resolved: nothing is fetched while building.
 nitpick_ignore_regex = [(r"py:.*", r"(?!admit\.).*"), (r"py:.*", r"admit\..*(UserT|Loaded|View).*")]
+
+
+class SettingsTable(SphinxDirective):
+    """``admit-settings``: every setting, as it is declared."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a definition for each setting."""
+        listed = nodes.definition_list()
+        for settings in ALL_SETTINGS:
+            for row in settings.describe():
+                term = nodes.term("", "", nodes.literal("", row.key))
+                words = nodes.paragraph("", f"{row.doc} Takes {row.kind}; default: {row.default}.")
+                listed += nodes.definition_list_item("", term, nodes.definition("", words))
+        return [listed]
+
+
+class ErrorsTable(SphinxDirective):
+    """``admit-errors``: every error that a client may see, with its code and status."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a definition for each error."""
+        listed = nodes.definition_list()
+        for error in sorted(AdmitError.__subclasses__(), key=lambda error: (error.status, error.code)):
+            term = nodes.term("", "", nodes.literal("", error.code), nodes.Text(f" {error.status}"))
+            words = nodes.paragraph("", f"{(error.__doc__ or '').splitlines()[0]} Says: “{error.message}”")
+            listed += nodes.definition_list_item("", term, nodes.definition("", words))
+        return [listed]
+
+
+def setup(app: Sphinx) -> None:
+    """Add the tables that are made from declarations, so that they can't drift from them."""
+    app.add_directive("admit-settings", SettingsTable)
+    app.add_directive("admit-errors", ErrorsTable)

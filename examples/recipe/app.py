@@ -6,14 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from config import api, app, db
+from config import api, app, db, login_manager
 from flask import render_template, request
 from flask_restful import Resource
 from forms import credentials, new_credentials, refuse_other_sites
 from models import NOBODY, User, password_matches
 from sqlalchemy.exc import IntegrityError
 
-from admit.flask import current_user, login_user, logout_user
+from admit.flask import current_session, current_user, login_required, login_user, logout_user
 
 if TYPE_CHECKING:
     from flask import Response
@@ -68,6 +68,36 @@ class Logout(Resource):
     post = delete = get
 
 
+class Sessions(Resource):
+    """Where the user is logged in."""
+
+    @login_required
+    def get(self) -> Any:
+        """Answer 200 with the user's sessions, the latest first."""
+        return [
+            {
+                "id": session.id,
+                "device": session.device,
+                "address": session.address,
+                "created": session.created_at.isoformat(),
+                "seen": session.seen_at.isoformat(),
+                "remembered": session.remembered,
+                "current": session.id == current_session.id,
+            }
+            for session in login_manager.sessions.of(current_user)
+        ]
+
+    @login_required
+    def delete(self, session_id: str) -> Any:
+        """End one of them; it is out at its next request. Those of others are not found."""
+        refuse_other_sites()
+        for session in login_manager.sessions.of(current_user):
+            if session.id == session_id:
+                session.revoke(by="owner")
+                return {"message": "session ended"}
+        return {"error": "There is no such session.", "field": "id"}, 404
+
+
 class Me(Resource):
     """Who is asking: what a page asks when it is loaded again."""
 
@@ -82,6 +112,13 @@ api.add_resource(Signup, "/signup")
 api.add_resource(Login, "/login")
 api.add_resource(Logout, "/logout")
 api.add_resource(Me, "/me")
+api.add_resource(Sessions, "/sessions", "/sessions/<session_id>")
+
+
+@login_manager.unauthorized_handler
+def not_logged_in() -> Any:
+    """Answer those who have to log in first."""
+    return {"error": "Not logged in"}, 401
 
 
 @app.get("/")

@@ -45,5 +45,6 @@ app.config.update(
 db = SQLAlchemy(app)
 api = Api(app)
 
-login_manager = LoginManager()
+# With store=db a login is a row that its owner can see and end; without it, a signed cookie.
+login_manager = LoginManager(store=db)
 login_manager.init_app(app)

@@ -3,7 +3,7 @@
 Values in and out are the frozen nouns of :mod:`admit.model`. A store never sees a secret, only its
 hash; it never reads a clock, because times are arguments and :mod:`admit.policy` decides. Absence is
 ``None`` or ``False``. Whatever the driver raises leaves as :exc:`admit.errors.StoreError` with the
-cause attached. :class:`admit.testing.StoreContract` is the executable form of this page.
+cause attached. ``admit.testing.StoreContract`` is the executable form of this page.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +88,25 @@ def test_it_fits_a_phone(page: Page, recipe_url: str) -> None:
     box = page.get_by_role("button", name="Sign up").bounding_box()
     assert box is not None
     assert box["height"] >= 44
+
+
+def test_two_devices(page: Page, browser: Browser, recipe_url: str) -> None:
+    """From one browser a person sees the other and signs it out; it is out at its next request."""
+    sign_up(page, recipe_url, "Barbara")
+    elsewhere = browser.new_context()
+    other = elsewhere.new_page()
+    other.goto(recipe_url)
+    fill(other, "Barbara", "correct horse")
+    other.get_by_role("button", name="Sign in").click()
+    expect(other.get_by_role("heading", name="Hello, Barbara")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("listitem")).to_have_count(2)
+    page.get_by_role("listitem").get_by_role("button").click()
+    expect(page.get_by_role("listitem")).to_have_count(1)
+    expect(page.get_by_text("This device", exact=True)).to_be_visible()
+    other.reload()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    elsewhere.close()
 
 
 def test_markup_in_a_name_is_text(page: Page, recipe_url: str) -> None:

@@ -15,7 +15,19 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("example
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 
 #: A fenced block may be in these languages. Python is run, and of the console's lines the commands are checked.
-LANGUAGES = {"python", "console", "text", "json", "html", "http", "toml", "{eval-rst}", "{toctree}"}
+LANGUAGES = {
+    "python",
+    "console",
+    "text",
+    "json",
+    "html",
+    "http",
+    "toml",
+    "{admit-errors}",
+    "{admit-settings}",
+    "{eval-rst}",
+    "{toctree}",
+}
 FENCE = re.compile(r"^```(.*)\n(?:.*\n)*?```$", re.MULTILINE)
 #: An indented block after two colons, as reStructuredText has it.
 LITERAL = re.compile(r"::\n\n((?: +.*\n|\n)+)")

@@ -87,15 +87,48 @@ def test_other_sites_are_refused(client: httpx.Client, instance: Path, path: str
 
 
 def test_remembering_outlives_the_browser(client: httpx.Client) -> None:
-    """With remember, the remember cookie alone brings the user back; it can't be read by scripts."""
+    """With remember, the cookie stays when the browser is closed; it can't be read by scripts."""
     user = sign_up(client)
     client.post("/logout")
     answer = client.post("/login", json={"username": user["username"], "password": PASSWORD, "remember": True})
-    [cookie] = [line for line in answer.headers.get_list("set-cookie") if line.startswith("remember_token")]
-    assert "HttpOnly" in cookie
-    assert "SameSite=Lax" in cookie
-    client.cookies.delete("session")
-    assert client.get("/me").json() == user
+    [cookie] = answer.headers.get_list("set-cookie")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert "Expires=" in cookie
+    plain = client.post("/login", json={"username": user["username"], "password": PASSWORD})
+    assert "Expires=" not in plain.headers["set-cookie"]
+
+
+def test_a_copied_cookie_is_dead_after_logging_out(client: httpx.Client, recipe_url: str) -> None:
+    """Whoever has a copy of the cookie is out when its owner logs out (attack 5)."""
+    sign_up(client)
+    with httpx.Client(base_url=recipe_url, cookies=dict(client.cookies)) as thief:
+        assert thief.get("/me").status_code == 200
+        client.post("/logout")
+        assert thief.get("/me").status_code == 401
+
+
+def test_devices(client: httpx.Client, recipe_url: str) -> None:
+    """A user sees where they are signed in and ends one of them, and nobody else's (attack 155)."""
+    user = sign_up(client)
+    with httpx.Client(base_url=recipe_url) as other, httpx.Client(base_url=recipe_url) as stranger:
+        other.post(
+            "/login", json={"username": user["username"], "password": PASSWORD}, headers={"User-Agent": "curl/8"}
+        )
+        sign_up(stranger)
+        listed = client.get("/sessions").json()
+        assert next((one["device"], one["current"]) for one in listed) == ("curl", False)
+        assert [one["current"] for one in listed] == [False, True]
+        assert stranger.delete(f"/sessions/{listed[0]['id']}").status_code == 404
+        assert (
+            client.delete(f"/sessions/{listed[0]['id']}", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+        )
+        assert other.get("/me").status_code == 200
+        assert client.delete(f"/sessions/{listed[0]['id']}").status_code == 200
+        assert other.get("/me").status_code == 401
+        assert client.get("/me").json() == user
+        assert client.delete("/sessions/nonsense").status_code == 404
+    client.post("/logout")
+    assert client.get("/sessions").status_code == 401
 
 
 def test_the_same_answer_for_no_name_and_a_wrong_password(client: httpx.Client) -> None:
@@ -329,7 +362,7 @@ def test_nothing_sent_is_a_server_error(client: httpx.Client, body: Any) -> None
 @given(value=st.binary(max_size=80).map(lambda junk: bytes(byte for byte in junk if byte >= 0x20 and byte != 0x7F)))
 def test_no_cookie_is_a_server_error(client: httpx.Client, value: bytes) -> None:
     """Whatever cookies hold, the answer is that nobody is logged in (attacks 16 to 18)."""
-    cookies = b"session=" + value + b"; remember_token=1|" + value + b"; z"
+    cookies = b"admit=" + value + b"; remember_token=1|" + value + b"; z"
     assert client.get("/me", headers={b"Cookie": cookies}).status_code == 401
 
 

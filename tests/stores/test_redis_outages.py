@@ -15,13 +15,15 @@ from admit import tokens
 from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.stores.redis import RedisStore
+from admit.stores.redis_nodes import _forget_connections
 from admit.testing import a_session
-from tests.services.redis import ClusterNode, RedisCluster, RedisServer, wait_until
+from tests.services.redis import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from admit.model import Session
+    from tests.services.redis import ClusterNode, RedisCluster, RedisServer
 
 NOW = datetime.now(UTC)
 REVOKED = Ending(EndReason.REVOKED, NOW, "owner")
@@ -44,7 +46,7 @@ def verbs(store: RedisStore, session: Session) -> list[Callable[[], object]]:
         lambda: store.delete_session(session.id, ending=REVOKED),
         lambda: store.delete_sessions(session.subject, ending=REVOKED),
         lambda: store.get_ending(session.id),
-        lambda: store.count_sessions(),
+        store.count_sessions,
         lambda: store.count_sessions(session.subject),
         lambda: store.purge(before=NOW),
     ]
@@ -129,6 +131,16 @@ def _let_connections_grow_old(store: RedisStore) -> None:
     for _ in range(len(idle)):
         wire, _ = idle.popleft()
         idle.append((wire, time.monotonic() - 60))
+
+
+def test_a_fork_leaves_the_connections_to_the_parent(redis_server: RedisServer) -> None:
+    """The child of a fork opens connections of its own instead of speaking on its parent's."""
+    store = open_impatient(redis_server.url)
+    wait_until(lambda: works(store))
+    _forget_connections()  # as the system calls it in a child
+    assert not store._nodes._node._idle  # type: ignore[attr-defined]
+    assert works(store)
+    store.close()
 
 
 def test_a_connection_that_is_out_of_step_is_not_used(redis_server: RedisServer) -> None:
@@ -226,6 +238,73 @@ def test_a_cluster_without_one_node_serves_the_others_and_fails_over(redis_clust
     wait_until(has_failed_over)
     assert store.get_ending(lost.id) == REVOKED
     assert store.count_sessions() == 1
+    store.close()
+
+
+def test_a_list_whose_sessions_are_out_of_reach_is_no_empty_list(redis_cluster: RedisCluster) -> None:
+    """When the list answers and a session's node does not, listing and ending all fail; nothing is left out."""
+    store = open_impatient(redis_cluster.url)
+    dead, alive, _ = redis_cluster.primaries
+    while True:
+        session = a_session(subject=tokens.new_id())
+        places = _owner(redis_cluster, f"admit:u:{{{session.subject}}}"), _owner(redis_cluster, f"admit:s:{session.id}")
+        if places == (alive, dead):
+            break
+    wait_until(lambda: _kept(store, session))
+    dead.pause()
+    with within_a_second():
+        store.list_sessions(session.subject)
+    with within_a_second():
+        store.delete_sessions(session.subject, ending=REVOKED)
+    dead.resume()
+    store.close()
+
+
+def test_a_cluster_that_is_dead_is_said_at_once(redis_cluster: RedisCluster) -> None:
+    """When no node of a cluster accepts connections every verb fails at once, on a new store as on an old one."""
+    store, fresh = open_impatient(redis_cluster.url), open_impatient(redis_cluster.url)
+    wait_until(lambda: works(store))
+    redis_cluster.kill()
+    for verb in [*verbs(store, a_session()), *verbs(fresh, a_session())]:
+        with within_a_second():
+            verb()
+    store.close()
+    fresh.close()
+
+
+def test_slots_that_nobody_has_are_an_error(redis_cluster: RedisCluster) -> None:
+    """In a cluster that serves what it can, a key in a slot without an owner is an error and others are served."""
+    lost, served = a_session(), a_session()
+    slot = key_slot(f"admit:s:{lost.id}".encode())
+    for node in redis_cluster.nodes:
+        node.ask("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        node.ask("CLUSTER", "DELSLOTS", slot)
+    store = open_impatient(redis_cluster.url)
+    wait_until(lambda: _kept(store, served))
+    with within_a_second():
+        store.get_session(lost.id)
+    assert store.count_sessions() == 1
+    store.close()
+
+
+def test_nodes_that_disagree_are_not_asked_for_ever(redis_cluster: RedisCluster) -> None:
+    """When two nodes each say that the other has a slot, the look-up fails instead of going back and forth."""
+    store = open_impatient(redis_cluster.url)
+    wait_until(lambda: works(store))
+    session = a_session()
+    slot = key_slot(f"admit:s:{session.id}".encode())
+    first = _owner(redis_cluster, f"admit:s:{session.id}")
+    second = next(node for node in redis_cluster.primaries if node is not first)
+    names = [node.ask("CLUSTER", "MYID") for node in (first, second)]
+    for node in redis_cluster.nodes:
+        if node not in {first, second}:
+            node.pause()  # they would mend it
+    second.ask("CLUSTER", "SETSLOT", slot, "NODE", names[0])
+    first.ask("CLUSTER", "SETSLOT", slot, "NODE", names[1])
+    with within_a_second():
+        store.get_session(session.id)
+    for node in redis_cluster.nodes:
+        node.resume()
     store.close()
 
 

@@ -22,6 +22,45 @@ function show(user) {
   part("outside").hidden = Boolean(user);
   part("inside").hidden = !user;
   part("name").textContent = user ? user.username : "";
+  part("sessions").replaceChildren();
+  if (user) showSessions();
+}
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function sessionItem(session) {
+  const item = document.createElement("li");
+  const words = document.createElement("div");
+  const seen = new Date(session.seen).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  words.append(element("p", session.device));
+  words.append(element("p", session.current ? "This device" : `Last seen ${seen}, ${session.address}`, "hint"));
+  item.append(words);
+  if (!session.current) {
+    const end = element("button", "Sign out", "quiet");
+    end.type = "button";
+    end.setAttribute("aria-label", `Sign out ${session.device}`);
+    end.addEventListener("click", () => endSession(session.id));
+    item.append(end);
+  }
+  return item;
+}
+
+async function showSessions() {
+  const { status, answer } = await call("GET", "/sessions");
+  if (status === 401) show(null);
+  if (status === 200) part("sessions").replaceChildren(...answer.map(sessionItem));
+}
+
+async function endSession(id) {
+  const { status, answer } = await call("DELETE", `/sessions/${encodeURIComponent(id)}`);
+  part("inside-error").textContent = status === 200 ? "" : answer.error;
+  part("inside-error").hidden = status === 200;
+  await showSessions();
 }
 
 function clearErrors() {

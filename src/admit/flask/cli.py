@@ -12,6 +12,7 @@ from admit.errors import StoreError
 from admit.flask.current import active_login_manager
 from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
+from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -97,7 +98,8 @@ def why(session_id: str) -> None:
 @db_commands.command("upgrade")
 def upgrade_tables() -> None:
     """Make the store's tables, or bring them up to date."""
-    upgrade = getattr(_gate().store, "upgrade", None)
+    store = _gate().store
+    upgrade = getattr(store.store if isinstance(store, NearStore) else store, "upgrade", None)
     if upgrade is None:
         click.echo("This store has no tables.")
         return

@@ -27,7 +27,8 @@ def open_for(app: Flask, source: Any) -> SessionStore:
         source: A URL, an SQLAlchemy engine, a Flask-SQLAlchemy ``db``, or a store.
     """
     settings = StoreSettings.from_mapping(app.config)
-    if hasattr(source, "engine") and hasattr(source, "init_app"):
+    # Asked of the class: Flask-SQLAlchemy's property itself wants to know the application first.
+    if hasattr(type(source), "engine") and hasattr(source, "init_app"):
         with app.app_context():
             source = source.engine
     store = _open(app, source, settings)

@@ -43,11 +43,17 @@ def presented_token(settings: CookieSettings) -> Presented | None:
     bearer = _bearer_token(request)
     if bearer is not None:
         return Presented(bearer, "bearer")
-    values = request.cookies.getlist(cookie_name(settings, request))
+    values = _values(request.environ.get("HTTP_COOKIE", ""), cookie_name(settings, request))
     # Two different cookies of one name: a sibling host has planted one of them, and who knows which.
     if not values or any(value != values[0] for value in values):
         return None
     return Presented(values[0], "cookie")
+
+
+def _values(header: str, name: str) -> list[str]:
+    # A token needs no quotes, so that reading a Cookie header in full would be for nothing.
+    prefix = f"{name}="
+    return [pair[len(prefix) :] for pair in map(str.strip, header.split(";")) if pair.startswith(prefix)]
 
 
 def _bearer_token(request: Request) -> str | None:

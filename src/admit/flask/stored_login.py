@@ -80,13 +80,15 @@ class StoredLogin:
         return stay
 
     def _resume(self, stay: Stay) -> None:
-        self._vary(stay)
+        self._vary()
         presented = session_cookie.presented_token(self._cookie)
         if presented is None:
             return
         stay.carrier = presented.carrier
-        with store_trouble():
+        try:  # and not store_trouble(), which costs as much as the look-up
             resumed = self.gate.resume(presented.token)
+        except StoreError as error:
+            raise _unavailable() from error
         session = resumed.session
         stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
         stay.clear = session is None
@@ -185,14 +187,14 @@ class StoredLogin:
 
     # -- answering -------------------------------------------------------------------------------
 
-    def _vary(self, stay: Stay) -> None:
+    def _vary(self) -> None:
         # Flask adds "Vary: Cookie" when its own session was touched, and a request that asked for ours is
         # no different. An application without a SECRET_KEY has no session that could do it.
         context = request_context()
         if context.app.secret_key:
             _ = context.session
         else:
-            self._settle_later(stay)
+            after_this_request(_vary_by_cookie)
 
     def _settle_later(self, stay: Stay) -> None:
         if not stay.settles:
@@ -201,7 +203,6 @@ class StoredLogin:
 
     def _settle(self, response: Response) -> Response:
         stay: Stay = request_globals()["_admit_stay"]
-        response.vary.add("Cookie")
         if stay.token is not None and stay.session is not None:
             until = stay.session.ends_at if stay.session.remembered else None
             session_cookie.put_token(response, stay.token, stay.carrier, self._cookie, until=until)
@@ -239,6 +240,11 @@ def stored_keeper(keeper: object) -> StoredLogin:
     raise ConfigurationError(message)
 
 
+def _vary_by_cookie(response: Response) -> Response:
+    response.vary.add("Cookie")
+    return response
+
+
 def client() -> Client:
     """Return what is known of the client of this request."""
     request = the_request()
@@ -252,4 +258,8 @@ def store_trouble() -> Generator[None]:
     try:
         yield
     except StoreError as error:
-        raise ServiceUnavailable(retry_after=_RETRY_AFTER) from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> ServiceUnavailable:
+    return ServiceUnavailable(retry_after=_RETRY_AFTER)

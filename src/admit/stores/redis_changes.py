@@ -8,7 +8,6 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
-from admit.errors import StoreError
 from admit.stores.redis_nodes import FAILURES
 
 if TYPE_CHECKING:
@@ -98,10 +97,7 @@ class Changes:
             stopped.wait(retry)
 
     def _hear(self, stopped: Event) -> None:
-        try:
-            wire = self._listen()
-        except StoreError:
-            return
+        wire = self._listen()
         try:
             wire.send_command("SUBSCRIBE", self._channel)
             wire.read_response()

@@ -6,7 +6,7 @@ import re
 from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -20,6 +20,8 @@ from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Engine
 
     from admit.model import Ending, Session
     from admit.stores.sql_postgres import PostgresDatabase
@@ -239,6 +241,9 @@ def _engine(source: Engine | str) -> Engine:
         return create_engine(
             url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url, poolclass=NullPool
         )
+    except ModuleNotFoundError as error:
+        message = f"The driver {error.name} is not installed. Use sqlite:///, or install admit[postgres]."
+        raise ConfigurationError(message) from error
     except (ArgumentError, ValueError) as error:
         # Without the URL: it may hold a password.
         message = "This is no URL of a database. Use one such as sqlite:///app.db or postgresql+psycopg://host/name."
@@ -251,7 +256,7 @@ def _database(
     driver = f"{engine.dialect.name}+{engine.dialect.driver}"
     if driver == "sqlite+pysqlite" and schema is None:
         return SqliteDatabase(engine, command_timeout)
-    if driver == "postgresql+psycopg":
+    if driver == "postgresql+psycopg" and not engine.dialect.is_async:
         from admit.stores.sql_postgres import PostgresDatabase
 
         return PostgresDatabase(engine, f"{schema or ''}.{prefix}", connect_timeout, command_timeout)

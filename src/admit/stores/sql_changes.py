@@ -6,7 +6,7 @@ import os
 import weakref
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from admit.errors import StoreError
 
@@ -32,7 +32,7 @@ T = TypeVar("T", bound=_Closable)
 
 _all: weakref.WeakSet[_Renewable] = weakref.WeakSet()
 # Connections of the parent of a fork. Closing them here would end them there, so they are kept as they are.
-_left_by_the_parent: list[object] = []
+_left_by_the_parent: list[list[Any]] = []
 
 
 def renew_after_fork(one: _Renewable) -> None:
@@ -93,7 +93,7 @@ class Changes:
         """Call ``drop`` with what is heard; return what stops that."""
         with self._lock:
             self._drops += (drop,)
-        self.keep_listening()
+        self._start()
         return lambda: self._unsubscribe(drop)
 
     def keep_listening(self) -> None:

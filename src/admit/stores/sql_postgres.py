@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
+from functools import partial
 from threading import local
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, cast
 
 import psycopg
 import sqlalchemy.exc
@@ -50,8 +51,9 @@ class _Wire(psycopg.Connection[Any]):
 
     limit: float
 
-    def wait(self, gen: Any, interval: float = _TICK, **options: Any) -> Any:
-        return super().wait(_bounded(gen, self.limit), interval, **options)
+    # Without the name of a type: the one in psycopg is private, and its arguments differ between versions.
+    def wait(self, gen: Any, interval: float = _TICK, *arguments: Any, **options: Any) -> Any:
+        return super().wait(_bounded(gen, self.limit), interval, *arguments, **options)
 
 
 class PostgresDatabase:
@@ -105,7 +107,7 @@ class PostgresDatabase:
             wire = self._wire_after(wire, error)
             self._last_try(wire, _BEGIN, ())
         try:
-            yield lambda statement, values=(): _rows(wire, statement, values)
+            yield partial(_rows, wire)
             _rows(wire, "COMMIT", ())
         except _FAILURES as error:
             wire.close()
@@ -208,8 +210,8 @@ class PostgresDatabase:
                 heard_at = monotonic()
 
 
-def _rows(wire: psycopg.Connection[Any], statement: str, values: Sequence[object]) -> list[Row]:
-    cursor = wire.execute(statement, values or None, prepare=bool(values), binary=True)
+def _rows(wire: psycopg.Connection[Any], statement: str, values: Sequence[object] = ()) -> list[Row]:
+    cursor = wire.execute(cast("LiteralString", statement), values or None, prepare=bool(values), binary=True)
     return cursor.fetchall() if cursor.description else []
 
 

@@ -116,11 +116,12 @@ class SqliteDatabase:
             try:
                 # The file remembers it. SQLite does not wait for others here, who mostly want the same.
                 self.ask("PRAGMA journal_mode=WAL", ())
-                return
             except StoreError:
                 if monotonic() > deadline:
                     raise
-            sleep(_RETRY)
+                sleep(_RETRY)
+            else:
+                return
 
     def _connect(self) -> sqlite3.Connection:
         try:

@@ -1,9 +1,10 @@
 """Sessions, and why they ended."""
+# ruff: noqa: INP001 -- Alembic runs it as a script
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import context, op
+from alembic import op
 
 revision = "0001"
 down_revision = None
@@ -11,8 +12,9 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables; those that ``create()`` made are left as they are."""
-    schema: str | None = context.config.attributes["schema"]
-    prefix: str = context.config.attributes["prefix"]
+    options = op.get_context().opts
+    schema: str | None = options["schema"]
+    prefix: str = options["prefix"]
     op.create_table(
         f"{prefix}sessions",
         sa.Column("id", sa.Text, primary_key=True),
@@ -49,6 +51,4 @@ def upgrade() -> None:
         ("sessions", "expires_at", ["expires_at"]),
         ("endings", "expires_at", ["expires_at"]),
     ):
-        op.create_index(
-            f"{prefix}{table}_{name}", f"{prefix}{table}", columns, schema=schema, if_not_exists=True
-        )
+        op.create_index(f"{prefix}{table}_{name}", f"{prefix}{table}", columns, schema=schema, if_not_exists=True)

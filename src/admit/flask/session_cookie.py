@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -40,10 +41,14 @@ def presented_token(settings: CookieSettings) -> Presented | None:
     business. Whoever sends one is judged by it alone, cookie or not.
     """
     request = the_request()
-    bearer = _bearer_token(request)
-    if bearer is not None:
-        return Presented(bearer, "bearer")
-    values = _values(request.environ.get("HTTP_COOKIE", ""), cookie_name(settings, request))
+    environ = request.environ
+    if "HTTP_AUTHORIZATION" in environ:
+        bearer = _bearer_token(environ["HTTP_AUTHORIZATION"])
+        if bearer is not None:
+            return Presented(bearer, "bearer")
+    if "HTTP_COOKIE" not in environ:
+        return None
+    values = _values(environ["HTTP_COOKIE"], cookie_name(settings, request))
     # Two different cookies of one name: a sibling host has planted one of them, and who knows which.
     if not values or any(value != values[0] for value in values):
         return None
@@ -56,8 +61,7 @@ def _values(header: str, name: str) -> list[str]:
     return [pair[len(prefix) :] for pair in map(str.strip, header.split(";")) if pair.startswith(prefix)]
 
 
-def _bearer_token(request: Request) -> str | None:
-    header: str = request.environ.get("HTTP_AUTHORIZATION", "")
+def _bearer_token(header: str) -> str | None:
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "bearer" or tokens.parse(credentials) is None:
         return None
@@ -138,14 +142,15 @@ def _is_development(request: Request) -> bool:
     environ = request.environ
     if environ["wsgi.url_scheme"] != "http" or "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
         return False
-    host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
-    return _is_loopback(host.rpartition(":")[0] or host if not host.endswith("]") else host)
+    return _is_loopback(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
 
 
+@lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False

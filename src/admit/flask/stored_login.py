@@ -15,7 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from admit.errors import ConfigurationError, StoreError
 from admit.flask import remember, session_cookie
-from admit.flask.context import request_context, request_globals, the_request
+from admit.flask.context import request_globals, the_request
 from admit.flask.loaders import call_loader
 from admit.flask.signals import user_loaded_from_cookie
 from admit.model import Client, EndReason
@@ -80,7 +80,7 @@ class StoredLogin:
         return stay
 
     def _resume(self, stay: Stay) -> None:
-        self._vary()
+        after_this_request(_vary_by_cookie)
         presented = session_cookie.presented_token(self._cookie)
         if presented is None:
             return
@@ -187,15 +187,6 @@ class StoredLogin:
 
     # -- answering -------------------------------------------------------------------------------
 
-    def _vary(self) -> None:
-        # Flask adds "Vary: Cookie" when its own session was touched, and a request that asked for ours is
-        # no different. An application without a SECRET_KEY has no session that could do it.
-        context = request_context()
-        if context.app.secret_key:
-            _ = context.session
-        else:
-            after_this_request(_vary_by_cookie)
-
     def _settle_later(self, stay: Stay) -> None:
         if not stay.settles:
             stay.settles = True
@@ -241,7 +232,11 @@ def stored_keeper(keeper: object) -> StoredLogin:
 
 
 def _vary_by_cookie(response: Response) -> Response:
-    response.vary.add("Cookie")
+    # As `response.vary.add()` does, which takes longer than finding out who asks.
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:
+        response.headers["Vary"] = "Cookie"
     return response
 
 

@@ -73,6 +73,7 @@ class StoreContract(StoreEndings, StoreRaces):
             store.add_session(session)
         for session in (plain, full, empty):
             found = store.get_session(session.id)
+            assert found is not None
             assert found == session
             assert _kinds(found) == _kinds(session)
 

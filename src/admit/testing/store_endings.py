@@ -144,7 +144,8 @@ class StoreEndings:
         session = a_session()
         store.add_session(session)
         assert store.purge(before=session.expires_at + timedelta(seconds=1)) == 1
-        assert store.get_session(session.id) is store.get_ending(session.id) is None
+        assert store.get_session(session.id) is None
+        assert store.get_ending(session.id) is None
         assert not store.touch_session(session.id, seen_at=NOW, expires_at=session.expires_at)
         assert not store.replace_secret(session, session)
         assert not store.delete_session(session.id, ending=REVOKED)

@@ -15,11 +15,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType]
 )
 
-from admit.model import Authentication, Client, Ending, EndReason, Factor, Session
+from admit.model import Authentication, Client, Ending, EndReason, Factor
 from admit.stores.memory import MemoryStore
 from admit.testing.samples import a_session
 
 if TYPE_CHECKING:
+    from admit.model import Session
     from admit.store import SessionStore
 
 __all__ = ["run_beside_memory"]

@@ -22,7 +22,7 @@ docs:  ## Build the documentation into docs/_build.
 
 bench:  ## Measure Admit beside Flask-Login; results go to bench/results.
 	@python3 tools/environment.py dev
-	@.venv/dev/bin/python -m bench dropin
+	@.venv/dev/bin/python -m bench dropin && .venv/dev/bin/python -m bench stores
 
 lock:  ## Pin the newest versions of what requirements/*.in name.
 	@python3 tools/environment.py dev

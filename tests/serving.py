@@ -32,10 +32,17 @@ def serving(program: Path, **environment: str) -> Iterator[str]:
     """Run a program of ours that serves at ``PORT``, and yield its address."""
     port = free_port()
     settings = os.environ | {"PORT": str(port)} | environment
-    process = subprocess.Popen([sys.executable, program], env=settings, stdin=subprocess.DEVNULL)  # noqa: S603
+    with running([sys.executable, str(program)], port, settings):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(command: list[str], port: int, environment: dict[str, str], folder: Path = ROOT) -> Iterator[None]:
+    """Run a command that serves at ``port`` until the block ends."""
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL)  # noqa: S603
     try:
         _wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         process.terminate()
         process.wait(_PATIENCE)

@@ -45,6 +45,6 @@ app.config.update(
 db = SQLAlchemy(app)
 api = Api(app)
 
-# With store=db a login is a row that its owner can see and end; without it, a signed cookie.
-login_manager = LoginManager(store=db)
+# With a store a login is a row that its owner can see and end; without one, a signed cookie.
+login_manager = LoginManager(store=os.environ.get("RECIPE_STORE") or db)
 login_manager.init_app(app)

@@ -3,7 +3,7 @@
 Values in and out are the frozen nouns of :mod:`admit.model`. A store never sees a secret, only its
 hash; it never reads a clock, because times are arguments and :mod:`admit.policy` decides. Absence is
 ``None`` or ``False``. Whatever the driver raises leaves as :exc:`admit.errors.StoreError` with the
-cause attached. ``admit.testing.StoreContract`` is the executable form of this page.
+cause attached. :class:`admit.testing.StoreContract` is the executable form of this page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SessionStore(Protocol):
         """End the session ``old_id`` and keep ``new``, in one step; ``False`` if the old one is gone.
 
         Exactly one of any number of callers that replace one session gets ``True``; the others leave
-        nothing behind.
+        nothing behind. The two may be of different subjects: two people may use one device.
         """
         ...
 
@@ -71,7 +71,10 @@ class SessionStore(Protocol):
         ...
 
     def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
-        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
+        """End all sessions of the subject but the one with the id ``keep``; return how many ended.
+
+        One that takes the place of another at that moment ends with it, whoever of the two callers is first.
+        """
         ...
 
     def get_ending(self, session_id: str) -> Ending | None:

@@ -114,6 +114,27 @@ def test_an_answer_that_came_too_late_is_nobodys(redis_server: RedisServer) -> N
     store.close()
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_an_interrupted_look_up_leaves_no_answer_behind(redis_server: RedisServer, *, many: bool) -> None:
+    """When a request is killed between question and answer, nobody gets that answer later: another's session."""
+    store = open_impatient(redis_server.url)
+    mine, other = a_session(), a_session()
+    store.add_session(mine)
+    store.add_session(other)
+    nodes = store._nodes
+    wire, _ = nodes._node._idle[-1]  # type: ignore[attr-defined]
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    wire.read_response = die
+    with pytest.raises(KeyboardInterrupt):
+        nodes.ask_all([("GET", f"admit:s:{mine.id}")]) if many else store.get_session(mine.id)
+    del wire.read_response
+    assert store.get_session(other.id) == other
+    store.close()
+
+
 def test_an_idle_connection_that_died_is_not_used(redis_server: RedisServer) -> None:
     """A store that was idle while the server was started anew works at its first command."""
     store = open_impatient(redis_server.url)

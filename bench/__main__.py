@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, report, stores
+from bench import dropin, report, scale, stores
 from bench.rounds import added, interleave
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores"],
+        choices=["dropin", "stores", "scale"],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
@@ -27,6 +27,9 @@ def main() -> None:
     options = parser.parse_args()
     # Flask-Login 0.6.3 uses what later Pythons deprecate.
     warnings.simplefilter("ignore", DeprecationWarning)
+    if options.what == "scale":
+        run_scale()
+        return
     run = run_dropin if options.what == "dropin" else run_stores
     rows = run(options.rounds, options.requests)
     print(report.table(rows))
@@ -45,6 +48,17 @@ def run_dropin(rounds: int, requests: int) -> list[report.Row]:
             mine, other = (added(figures, name, dropin.BASE) for name in ("Admit", "Flask-Login"))
             rows.append(report.Row(f"{case.title}, {loader} loader", base, mine, other, case.target))
     return rows
+
+
+def run_scale() -> None:
+    """Time a small and a large store of SQLite, and write both down."""
+    with stores.folder() as folder:
+        scales = [scale.measure(Path(folder), size) for size in scale.SIZES]
+    rows = [f"| {one.size:,} | " + " | ".join(f"{value:.1f}" for value in one[1:]) + " |" for one in scales]
+    head = "| sessions | look-up, µs | list of a user, µs | end 100, ms | purge, s | longest wait of a writer, ms |"
+    table = "\n".join([head, "|---|---|---|---|---|---|", *rows])
+    print(table)
+    report.write_text("scale", table, command=report.command_line(), at=datetime.now(UTC))
 
 
 def run_stores(rounds: int, requests: int) -> list[report.Row]:

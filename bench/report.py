@@ -59,10 +59,8 @@ def table(rows: list[Row]) -> str:
 
 def write(name: str, rows: list[Row], *, command: str, at: datetime) -> None:
     """Write ``<name>.md`` and ``<name>.json`` to the folder of results."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    head = f"Command: `{command}`, {at:%Y-%m-%d}. {machine}. {versions}.\n\nMedians, the middle half in brackets."
-    (RESULTS / f"{name}.md").write_text(f"# {name}\n\n{head}\n\n{table(rows)}\n")
+    machine, versions = _machine(), _versions()
+    write_text(name, f"Medians, the middle half in brackets.\n\n{table(rows)}", command=command, at=at)
     figures = [
         {
             "case": row.case,
@@ -76,6 +74,20 @@ def write(name: str, rows: list[Row], *, command: str, at: datetime) -> None:
     ]
     record = {"command": command, "date": f"{at:%Y-%m-%d}", "machine": machine, "versions": versions, "rows": figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def write_text(name: str, text: str, *, command: str, at: datetime) -> None:
+    """Write ``<name>.md`` to the folder of results, with what it was measured by and on."""
+    head = f"Command: `{command}`, {at:%Y-%m-%d}. {_machine()}. {_versions()}."
+    (RESULTS / f"{name}.md").write_text(f"# {name}\n\n{head}\n\n{text}\n")
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _versions() -> str:
+    return ", ".join(f"{package} {version(package)}" for package in PACKAGES)
 
 
 def command_line() -> str:

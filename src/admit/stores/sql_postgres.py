@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import selectors
 from contextlib import contextmanager
 from functools import partial
+from selectors import EVENT_READ
 from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, cast
 
 import psycopg
 import sqlalchemy.exc
-from psycopg import waiting
 from psycopg.conninfo import make_conninfo
 from psycopg.generators import connect
 from sqlalchemy import event
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresDatabase"]
 
-# How often a wait looks at the clock (seconds).
-_TICK = 0.05
+# The quickest for one socket, where there is one.
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 # How long the listening thread waits in one go, and after how much silence it asks whether anybody is there.
 _WAIT, _SILENCE = 0.2, 1.0
 _FAILURES = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError, OSError, UnicodeError)
@@ -51,9 +52,9 @@ class _Wire(psycopg.Connection[Any]):
 
     limit: float
 
-    # Without the name of a type: the one in psycopg is private, and its arguments differ between versions.
-    def wait(self, gen: Any, interval: float = _TICK, *arguments: Any, **options: Any) -> Any:
-        return super().wait(_bounded(gen, self.limit), interval, *arguments, **options)
+    # Without the names of types: those in psycopg are private, and the arguments differ between its versions.
+    def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
+        return _converse(gen, self.limit, lambda wanted: (self.pgconn.socket, wanted))
 
 
 class PostgresDatabase:
@@ -166,7 +167,7 @@ class PostgresDatabase:
         milliseconds = int(self._timeout * 1000)
         settings = f"{options.pop('options', '')} -c statement_timeout={milliseconds}".strip()
         opening = connect(make_conninfo(conninfo, **{**options, "options": settings}))
-        pgconn = waiting.wait_conn(_bounded(opening, self._connect_timeout), _TICK)
+        pgconn = _converse(opening, self._connect_timeout, tuple)
         pgconn.nonblocking = 1
         wire = _Wire(pgconn)
         wire.limit = self._timeout
@@ -201,11 +202,11 @@ class PostgresDatabase:
             wire.close()
 
     def _pass_on(self, wire: psycopg.Connection[Any], stopped: Event, tell: Tell) -> None:
+        wire.add_notify_handler(lambda notice: tell(None if notice.payload == _ALL else notice.payload))
         heard_at = monotonic()
         while not stopped.is_set():
-            for notice in wire.notifies(timeout=_WAIT):
-                tell(None if notice.payload == _ALL else notice.payload)
-            if monotonic() - heard_at > _SILENCE:
+            if _await(wire.fileno(), EVENT_READ, _WAIT) or monotonic() - heard_at > _SILENCE:
+                # Its answer brings along what was announced.
                 _rows(wire, "SELECT 1", ())
                 heard_at = monotonic()
 
@@ -215,16 +216,23 @@ def _rows(wire: psycopg.Connection[Any], statement: str, values: Sequence[object
     return cursor.fetchall() if cursor.description else []
 
 
-def _bounded(steps: Any, limit: float) -> Generator[Any, Any, Any]:
-    """Go through the steps of a conversation with the server, and no longer than ``limit`` seconds."""
+def _converse(steps: Any, limit: float, what_to_await: Callable[[Any], tuple[int, int]]) -> Any:
+    """Go through the steps of a conversation with the server, for ``limit`` seconds at most, and return its result."""
     deadline = monotonic() + limit
     try:
         wanted = next(steps)
         while True:
-            ready = yield wanted
-            if not ready and monotonic() > deadline:
+            ready = _await(*what_to_await(wanted), deadline - monotonic())
+            if not ready:
                 message = f"the server did not answer within {limit} s"
                 raise psycopg.OperationalError(message)
             wanted = steps.send(ready)
     except StopIteration as finished:
         return finished.value
+
+
+def _await(socket: int, events: int, seconds: float) -> int:
+    """Return which of the events came in time; psycopg's numbers for them are those of the standard library."""
+    with _Selector() as selector:
+        selector.register(socket, events)
+        return sum(came for _, came in selector.select(max(seconds, 0)))

@@ -71,6 +71,18 @@ def test_what_the_application_has(app: Flask, kind: str) -> None:
             db.engine.dispose()
 
 
+def test_redis(app: Flask, redis_url: str) -> None:
+    """A Redis by its URL, with a near cache in front."""
+    store = open_for(app, redis_url)
+    try:
+        session = a_session()
+        store.add_session(session)
+        assert store.get_session(session.id) == session
+        assert isinstance(store, NearStore)
+    finally:
+        store.close()
+
+
 @pytest.mark.parametrize("url", ["mysql://user:secret@host/name", "nonsense", ""])
 def test_an_unknown_url(url: str) -> None:
     """A URL that names no store is refused with the forms that there are, and without its password."""

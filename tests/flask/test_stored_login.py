@@ -168,6 +168,16 @@ def test_what_asks_varies_by_cookie(config: dict[str, Any]) -> None:
     assert client.get("/login/ada").headers["Cache-Control"] == "no-store"
 
 
+def test_what_varies_already_varies_by_cookie_too(site: Site) -> None:
+    """A response that says itself what it varies by says both."""
+
+    @site.app.get("/language")
+    def language() -> Response:
+        return Response(str(current_user.get_id()), headers={"Vary": "Accept-Language"})
+
+    assert set(site.logged_in().get("/language").vary) == {"Accept-Language", "Cookie"}
+
+
 def test_a_planted_session_ends_at_login(site: Site) -> None:
     """A cookie that somebody planted is not the one that is logged in afterwards (attacks 1 to 4, 25)."""
     planter = site.logged_in("/login/mallory")

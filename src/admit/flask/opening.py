@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from admit.flask.settings import StoreSettings
 from admit.stores import open_store
@@ -28,7 +28,7 @@ def open_for(app: Flask, source: Any) -> SessionStore:
     """
     settings = StoreSettings.from_mapping(app.config)
     # Asked of the class: Flask-SQLAlchemy's property itself wants to know the application first.
-    if hasattr(type(source), "engine") and hasattr(source, "init_app"):
+    if hasattr(cast("type[object]", type(source)), "engine") and hasattr(source, "init_app"):
         with app.app_context():
             source = source.engine
     store = _open(app, source, settings)

@@ -212,7 +212,7 @@ class PostgresDatabase:
 
 
 def _rows(wire: psycopg.Connection[Any], statement: str, values: Sequence[object] = ()) -> list[Row]:
-    cursor = wire.execute(cast("LiteralString", statement), values or None, prepare=bool(values), binary=True)
+    cursor = wire.execute(cast("LiteralString", statement), values or None, prepare=bool(values), binary=True)  # type: ignore[redundant-cast]
     return cursor.fetchall() if cursor.description else []
 
 

@@ -57,64 +57,64 @@ class AdmitError(Exception):
 
     def __init__(self, reason: str = "", *, code: str | None = None) -> None:
         super().__init__(self.message)
-        self.reason = reason
-        self.problem_code = code or self.code
+        self.reason: str = reason
+        self.problem_code: str = code or self.code
 
 
 class InvalidCredentials(AdmitError):
     """The identifier is unknown, the secret is wrong or the account is closed."""
 
-    code = "invalid_credentials"
-    status = 401
-    message = "These credentials are not valid."
+    code: ClassVar[str] = "invalid_credentials"
+    status: ClassVar[int] = 401
+    message: ClassVar[str] = "These credentials are not valid."
 
 
 class InvalidChallenge(AdmitError):
     """The link or code is unknown, used or too old."""
 
-    code = "invalid_challenge"
-    status = 401
-    message = "This link or code is not valid any more."
+    code: ClassVar[str] = "invalid_challenge"
+    status: ClassVar[int] = 401
+    message: ClassVar[str] = "This link or code is not valid any more."
 
 
 class SessionRequired(AdmitError):
     """Nobody is logged in, or no longer."""
 
-    code = "session_required"
-    status = 401
-    message = "Please log in."
+    code: ClassVar[str] = "session_required"
+    status: ClassVar[int] = 401
+    message: ClassVar[str] = "Please log in."
 
 
 class ReauthenticationRequired(AdmitError):
     """The last authentication is too long ago for this action."""
 
-    code = "reauthentication_required"
-    status = 403
-    message = "Please log in again to go on."
+    code: ClassVar[str] = "reauthentication_required"
+    status: ClassVar[int] = 403
+    message: ClassVar[str] = "Please log in again to go on."
 
 
 class StepUpRequired(AdmitError):
     """The session rests on too few factors for this action."""
 
-    code = "step_up_required"
-    status = 403
-    message = "Please confirm with another factor to go on."
+    code: ClassVar[str] = "step_up_required"
+    status: ClassVar[int] = 403
+    message: ClassVar[str] = "Please confirm with another factor to go on."
 
 
 class CrossSiteRequest(AdmitError):
     """Another site made the browser send this request."""
 
-    code = "cross_site_request"
-    status = 403
-    message = "This request came from another site."
+    code: ClassVar[str] = "cross_site_request"
+    status: ClassVar[int] = 403
+    message: ClassVar[str] = "This request came from another site."
 
 
 class IdentifierTaken(AdmitError):
     """An account has this identifier already."""
 
-    code = "identifier_taken"
-    status = 409
-    message = "This name is taken."
+    code: ClassVar[str] = "identifier_taken"
+    status: ClassVar[int] = 409
+    message: ClassVar[str] = "This name is taken."
 
 
 class InvalidInput(AdmitError):
@@ -124,13 +124,13 @@ class InvalidInput(AdmitError):
         fields: For each refused field, what is wrong with it.
     """
 
-    code = "invalid_input"
-    status = 422
-    message = "Some fields are not valid."
+    code: ClassVar[str] = "invalid_input"
+    status: ClassVar[int] = 422
+    message: ClassVar[str] = "Some fields are not valid."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__()
-        self.fields = dict(fields)
+        self.fields: dict[str, str] = dict(fields)
 
 
 class Throttled(AdmitError):
@@ -140,13 +140,13 @@ class Throttled(AdmitError):
         retry_after: Seconds until the next try is worth making.
     """
 
-    code = "throttled"
-    status = 429
-    message = "Too many tries. Please wait before the next one."
+    code: ClassVar[str] = "throttled"
+    status: ClassVar[int] = 429
+    message: ClassVar[str] = "Too many tries. Please wait before the next one."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()
-        self.retry_after = retry_after
+        self.retry_after: int = retry_after
 
 
 class ConfigurationError(Exception):

@@ -48,8 +48,8 @@ class Gate:
         events: Events | None = None,
     ) -> None:
         self.store = store
-        self.settings = settings or SessionSettings()
-        self.events = events or Events()
+        self.settings: SessionSettings = settings or SessionSettings()
+        self.events: Events = events or Events()
         self._clock = clock
 
     # -- beginning -------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["admit_commands"]
 
-admit_commands = AppGroup("admit", help="Look after logins.")
-sessions_commands = AppGroup("sessions", help="List sessions, end them, and say why one ended.")
-db_commands = AppGroup("db", help="Look after the tables of the store.")
+admit_commands: AppGroup = AppGroup("admit", help="Look after logins.")
+sessions_commands: AppGroup = AppGroup("sessions", help="List sessions, end them, and say why one ended.")
+db_commands: AppGroup = AppGroup("db", help="Look after the tables of the store.")
 admit_commands.add_command(sessions_commands)
 admit_commands.add_command(db_commands)
 

@@ -6,7 +6,12 @@ objects, never as proxies.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blinker import Namespace
+
+if TYPE_CHECKING:
+    from blinker import NamedSignal
 
 __all__ = [
     "session_protected",
@@ -24,31 +29,31 @@ __all__ = [
 _signals = Namespace()
 
 #: A user logged in; ``user`` is who.
-user_logged_in = _signals.signal("logged-in")
+user_logged_in: NamedSignal = _signals.signal("logged-in")
 
 #: A user is logging out; ``user`` is who, the anonymous user when nobody was logged in.
-user_logged_out = _signals.signal("logged-out")
+user_logged_out: NamedSignal = _signals.signal("logged-out")
 
 #: The user of this request came from the remember cookie; ``user`` is who.
-user_loaded_from_cookie = _signals.signal("loaded-from-cookie")
+user_loaded_from_cookie: NamedSignal = _signals.signal("loaded-from-cookie")
 
 #: The user of this request came from the ``request_loader``; ``user`` is who.
-user_loaded_from_request = _signals.signal("loaded-from-request")
+user_loaded_from_request: NamedSignal = _signals.signal("loaded-from-request")
 
 #: The user of this request came from the deprecated ``header_loader``; ``user`` is who.
-user_loaded_from_header = _signals.signal("loaded-from-header")
+user_loaded_from_header: NamedSignal = _signals.signal("loaded-from-header")
 
 #: The login became fresh again.
-user_login_confirmed = _signals.signal("login-confirmed")
+user_login_confirmed: NamedSignal = _signals.signal("login-confirmed")
 
 #: Somebody was refused for not being logged in.
-user_unauthorized = _signals.signal("unauthorized")
+user_unauthorized: NamedSignal = _signals.signal("unauthorized")
 
 #: Somebody was refused because the login is not fresh.
-user_needs_refresh = _signals.signal("needs-refresh")
+user_needs_refresh: NamedSignal = _signals.signal("needs-refresh")
 
 #: The user of this request is about to be loaded.
-user_accessed = _signals.signal("accessed")
+user_accessed: NamedSignal = _signals.signal("accessed")
 
 #: A session came from another place than the one that it was made for.
-session_protected = _signals.signal("session-protected")
+session_protected: NamedSignal = _signals.signal("session-protected")

@@ -243,8 +243,9 @@ def _vary_by_cookie(response: Response) -> Response:
 def client() -> Client:
     """Return what is known of the client of this request."""
     request = the_request()
-    user_agent = request.headers.get("User-Agent")
-    return Client(request.remote_addr, user_agent[:_LONGEST_USER_AGENT] if user_agent else None)
+    # Not every database has a place for a NUL, and no browser sends one.
+    user_agent = request.headers.get("User-Agent", "").replace("\x00", "")[:_LONGEST_USER_AGENT]
+    return Client(request.remote_addr, user_agent or None)
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from admit import errors
+from admit.store import SessionStore
 from admit.stores import memory
-
-if TYPE_CHECKING:
-    from admit.store import SessionStore
 
 __all__ = ["open_store"]
 
@@ -28,7 +26,7 @@ def open_store(source: Any, **options: Any) -> SessionStore:
     .. versionadded:: 0.1
     """
     if not isinstance(source, str):
-        return _sql(source, options) if hasattr(source, "dialect") else source
+        return _opened(source, options)
     scheme = source.partition(":")[0]
     if scheme == "memory":
         return memory.MemoryStore()
@@ -40,6 +38,16 @@ def open_store(source: Any, **options: Any) -> SessionStore:
         return _sql(source, options)
     # Without the URL: it may hold a password.
     message = f"There is no store for {scheme!r}. Give a URL of one of these forms: {_FORMS}."
+    raise errors.ConfigurationError(message)
+
+
+def _opened(source: Any, options: dict[str, Any]) -> SessionStore:
+    # A class has the methods too, and is not what anybody means.
+    if isinstance(source, SessionStore) and not isinstance(source, type):
+        return source
+    if hasattr(source, "dialect"):
+        return _sql(source, options)
+    message = f"{type(source).__name__} is no store. Give a URL ({_FORMS}), an SQLAlchemy engine or a SessionStore."
     raise errors.ConfigurationError(message)
 
 

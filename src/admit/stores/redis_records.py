@@ -51,7 +51,7 @@ class Records:
     def __init__(self, nodes: Nodes, prefix: str) -> None:
         self._nodes = nodes
         self._prefix = f"{prefix}s:".encode()
-        self.channel = f"{prefix}changes"
+        self.channel: str = f"{prefix}changes"
 
     def write(self, session_id: str, value: bytes, due: bytes) -> None:
         """Write the value of a new session."""

@@ -82,7 +82,7 @@ class PostgresDatabase:
         self._pool = engine.pool.recreate()
         event.listen(engine, "do_connect", self._open)
         self._idle = Idle(self._connect)
-        self.changes = Changes(self._hear)
+        self.changes: Changes = Changes(self._hear)
 
     def ask(self, statement: str, values: Sequence[object]) -> list[Row]:
         """Read rows; once more on a new connection if the old one was closed."""

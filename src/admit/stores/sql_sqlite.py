@@ -49,7 +49,7 @@ class SqliteDatabase:
         self._writers = Idle(self._connect)
         # SQLite's own waiting is a matter of luck when many wait; within a process a lock is fair and quick.
         self._lock = Lock()
-        self.changes = Changes(self._hear)
+        self.changes: Changes = Changes(self._hear)
         renew_after_fork(self)
 
     def ask(self, statement: str, values: Sequence[object]) -> list[Row]:

@@ -24,33 +24,33 @@ class Statements:
 
     def __init__(self, dialect: Dialect, schema: str | None, prefix: str) -> None:
         place = f'"{schema}".' if schema else ""
-        self._place = place
-        self._dialect = dialect
+        self._place: str = place
+        self._dialect: Dialect = dialect
         sessions, endings = f'{place}"{prefix}sessions"', f'{place}"{prefix}endings"'
         columns = ", ".join(SESSION_COLUMNS[:-1])
-        self.add = self._insert(sessions, SESSION_COLUMNS)
-        self.get = self._marked(f"SELECT {columns} FROM {sessions} WHERE id = ?")
-        self.list = self._marked(f"SELECT {columns} FROM {sessions} WHERE subject = ? ORDER BY created_at, id")
+        self.add: str = self._insert(sessions, SESSION_COLUMNS)
+        self.get: str = self._marked(f"SELECT {columns} FROM {sessions} WHERE id = ?")
+        self.list: str = self._marked(f"SELECT {columns} FROM {sessions} WHERE subject = ? ORDER BY created_at, id")
         # A later touch may come in before an earlier one: what is there already stays.
-        self.touch = self._marked(
+        self.touch: str = self._marked(
             f"UPDATE {sessions} SET expires_at = CASE WHEN seen_at < ? THEN ? ELSE expires_at END,"
             f" seen_at = CASE WHEN seen_at < ? THEN ? ELSE seen_at END WHERE id = ? RETURNING 1"
         )
-        self.swap = self._marked(
+        self.swap: str = self._marked(
             f"UPDATE {sessions} SET secret_hash = ?, nonce = ?, rotated_at = ?, confirmed_at = ?"
             f" WHERE id = ? AND secret_hash = ? AND confirmed_at {dialect.is_not_distinct_from} ? RETURNING 1"
         )
-        self.delete = self._marked(f"DELETE FROM {sessions} WHERE id = ? RETURNING expires_at")
-        self.delete_all = self._marked(
+        self.delete: str = self._marked(f"DELETE FROM {sessions} WHERE id = ? RETURNING expires_at")
+        self.delete_all: str = self._marked(
             f"DELETE FROM {sessions} WHERE subject = ? AND id {dialect.is_distinct_from} ? RETURNING id, expires_at"
         )
         # An id that ended before would be one that somebody added twice: it has to end all the same.
-        self.end = self._insert(endings, ENDING_COLUMNS) + " ON CONFLICT (session_id) DO NOTHING"
-        self.get_ending = self._marked(f'SELECT reason, at, "by" FROM {endings} WHERE session_id = ?')
-        self.count = f"SELECT count(*) FROM {sessions}"
-        self.count_of = self._marked(f"SELECT count(*) FROM {sessions} WHERE subject = ?")
-        self.purge_sessions = self._purge(sessions, "id")
-        self.purge_endings = self._purge(endings, "session_id")
+        self.end: str = self._insert(endings, ENDING_COLUMNS) + " ON CONFLICT (session_id) DO NOTHING"
+        self.get_ending: str = self._marked(f'SELECT reason, at, "by" FROM {endings} WHERE session_id = ?')
+        self.count: str = f"SELECT count(*) FROM {sessions}"
+        self.count_of: str = self._marked(f"SELECT count(*) FROM {sessions} WHERE subject = ?")
+        self.purge_sessions: str = self._purge(sessions, "id")
+        self.purge_endings: str = self._purge(endings, "session_id")
 
     def note_version(self, table: str, version: str) -> str:
         """Return the statement that notes the version of tables that were just made, if none is noted."""

@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, report, scale, stores
+from bench import dropin, report, revocation, scale, stores
 from bench.rounds import added, interleave
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores", "scale"],
+        choices=["dropin", "stores", "scale", "revocation"],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
@@ -27,8 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     # Flask-Login 0.6.3 uses what later Pythons deprecate.
     warnings.simplefilter("ignore", DeprecationWarning)
-    if options.what == "scale":
-        run_scale()
+    if options.what in {"scale", "revocation"}:
+        (run_scale if options.what == "scale" else run_revocation)()
         return
     run = run_dropin if options.what == "dropin" else run_stores
     rows = run(options.rounds, options.requests)
@@ -59,6 +59,17 @@ def run_scale() -> None:
     table = "\n".join([head, "|---|---|---|---|---|---|", *rows])
     print(table)
     report.write_text("scale", table, command=report.command_line(), at=datetime.now(UTC))
+
+
+def run_revocation() -> None:
+    """Time how soon a revocation is seen by four other processes, over each store that pushes."""
+    now = datetime.now(UTC)
+    with stores.folder() as folder:
+        latencies = [revocation.measure(name, url, now) for name, url in revocation.urls(Path(folder))]
+    rows = [f"| {one.name} | " + " | ".join(f"{value:.1f}" for value in one[1:]) + " |" for one in latencies]
+    table = "\n".join(["| store | median, ms | p99, ms | longest, ms |", "|---|---|---|---|", *rows])
+    print(table)
+    report.write_text("revocation", table, command=report.command_line(), at=now)
 
 
 def run_stores(rounds: int, requests: int) -> list[report.Row]:

@@ -6,7 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flask_login
-from flask import Flask
+from flask import Flask, session
 from werkzeug.test import EnvironBuilder
 
 import admit.flask
@@ -37,6 +37,7 @@ class Case(NamedTuple):
 
 
 NO_CACHE = {"ADMIT_STORE_NEAR_ENTRIES": 0}
+LAZY = {"ADMIT_LAZY_SESSION": True, "SECRET_KEY": "a key for benchmarks that is long enough"}
 
 
 def cases(folder: Path) -> Iterator[Case]:
@@ -44,6 +45,7 @@ def cases(folder: Path) -> Iterator[Case]:
     sqlite = f"sqlite:///{folder}/bench.db"
     yield Case("GET, SQLite behind the near cache", "/who", "GET", sqlite, {}, 0.25)
     yield Case("GET, SQLite", "/who", "GET", sqlite, NO_CACHE, 0.5)
+    yield Case("GET with a basket in Flask's session, opened lazily", "/who", "GET", sqlite, LAZY, 0.0)
     yield Case("GET that never asks, SQLite", "/nothing", "GET", sqlite, {}, 0.05)
     with services.redis() as redis:
         if redis:
@@ -61,7 +63,7 @@ def cases(folder: Path) -> Iterator[Case]:
 
 def contenders(case: Case) -> dict[str, Contender]:
     """Return bare Flask, Admit over the case's store, and Flask-Login over its cookie."""
-    apps = {BASE: _bare(), "Admit": _admit(case), OTHER: _flask_login()}
+    apps = {BASE: _bare(case), "Admit": _admit(case), OTHER: _flask_login()}
     return {name: Contender(app, _environ(app, case)) for name, app in apps.items()}
 
 
@@ -75,10 +77,11 @@ def _environ(app: Flask, case: Case) -> Environ:
     headers = {"User-Agent": BROWSER}
     if case.method == "GET":
         client = app.test_client()
+        if case.config is LAZY:
+            client.post("/basket", headers=headers)
         client.post("/login", headers=headers)
-        cookie = client.get_cookie("session") or client.get_cookie("admit")
-        if cookie is not None:
-            headers["Cookie"] = f"{cookie.key}={cookie.value}"
+        cookies = [client.get_cookie(name) for name in ("session", "admit")]
+        headers["Cookie"] = "; ".join(f"{cookie.key}={cookie.value}" for cookie in cookies if cookie)
     overrides = {"REMOTE_ADDR": "127.0.0.1"}
     return EnvironBuilder(
         path=case.path, method=case.method, headers=headers, environ_overrides=overrides
@@ -88,11 +91,13 @@ def _environ(app: Flask, case: Case) -> Environ:
 def _flask() -> Flask:
     app = Flask(__name__)
     app.add_url_rule("/nothing", "nothing", lambda: "nothing")
+    app.add_url_rule("/basket", "basket", lambda: session.update(basket=["apple"]) or "", methods=["POST"])
     return app
 
 
-def _bare() -> Flask:
+def _bare(case: Case) -> Flask:
     app = _flask()
+    app.secret_key = case.config.get("SECRET_KEY")
     users = {"1": _user(object)}
     app.add_url_rule("/who", "who", lambda: str(users["1"].id))
     app.add_url_rule("/login", "login", lambda: "in", methods=["POST"])

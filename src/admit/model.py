@@ -72,15 +72,16 @@ class Session:
 
     id: str
     subject: str
-    secret_hash: bytes
-    seed: bytes
+    secret_hash: bytes = field(repr=False)
+    # Whoever reads the seed in a log could make a secret that looks spent, and so end the session.
+    seed: bytes = field(repr=False)
     created_at: datetime
     seen_at: datetime
     idle: timedelta
     ends_at: datetime
     rotated_at: datetime
     confirmed_at: datetime | None = None
-    nonce: bytes = b""
+    nonce: bytes = field(default=b"", repr=False)
     remembered: bool = False
     authentications: tuple[Authentication, ...] = ()
     client: Client = field(default_factory=Client)

@@ -223,9 +223,8 @@ class RedisStore:
 
     def _purge(self, keys: Sequence[bytes], before: datetime) -> int:
         dropped = self._records.drop_expired(keys, before)
-        for session in dropped:
-            if session is not None:
-                self._list_out(session.subject, [session.id])
+        lived = [session for session in dropped if session is not None]
+        self._nodes.ask_all([("ZREM", self._list_key(one.subject), one.id) for one in lived])
         return len(dropped)
 
 

@@ -110,7 +110,10 @@ def upgrade_tables() -> None:
 
 @admit_commands.command("settings")
 def list_settings() -> None:
-    """List all settings: the key, what it takes, the default, and what it does."""
+    """List all settings.
+
+    For each the key, what it does, what it takes and the default.
+    """
     for settings in ALL_SETTINGS:
         for row in settings.describe():
             click.echo(f"{row.key}\n    {row.doc}\n    Takes {row.kind}; default {row.default}.")

@@ -175,7 +175,7 @@ class StoredLogin:
     def _exchange_remember_cookie(self) -> Any:
         """Turn Flask-Login's remember cookie, once, into a session that can be revoked."""
         cookie = remember.presented_cookie()
-        if cookie is None or self.stay().clear_site or not self._cookie.exchange_remember_cookie:
+        if cookie is None or self.stay().clear_remember_cookie or not self._cookie.exchange_remember_cookie:
             return None
         subject = remember.decode_cookie(cookie)
         user = None if subject is None else self._user(subject)

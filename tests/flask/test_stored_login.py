@@ -219,6 +219,34 @@ def test_duration_keeps_its_meaning(site: Site) -> None:
     assert who(client) is None
 
 
+def test_the_configured_duration_keeps_its_meaning() -> None:
+    """REMEMBER_COOKIE_DURATION says how long a remembered session lives, where it is set."""
+    site = Site(REMEMBER_COOKIE_DURATION=timedelta(days=2))
+    client = site.logged_in("/login/ada/remember")
+    site.clock.advance(timedelta(days=2) - timedelta(seconds=1))
+    assert who(client) == "ada"
+    site.clock.advance(timedelta(seconds=1))
+    assert who(client) is None
+
+
+def test_a_late_request_does_not_delete_the_new_cookie(site: Site) -> None:
+    """A request that was on its way with the old cookie while the login was replaced leaves the new one alone."""
+    client = site.logged_in()
+    old = token(client)
+    client.get("/confirm")
+    late = site.client(admit=old).get("/me")
+    assert late.json == {"id": None, "fresh": False, "remembered": False}
+    assert "Set-Cookie" not in late.headers
+
+
+def test_what_a_client_calls_itself_is_text_only(site: Site) -> None:
+    """Control characters in a user agent don't reach the terminal of whoever lists sessions (attack 103)."""
+    client = site.client()
+    client.get("/login/ada", headers={"User-Agent": "a\x1b[31mb" + "c" * 600})
+    [session_] = site.login_manager.sessions.of("ada")
+    assert session_.user_agent == "a[31mb" + "c" * 505
+
+
 def test_use_is_noted_after_the_response(site: Site) -> None:
     """A request in use moves the idle end of the session, once its response is on its way."""
     client = site.logged_in()

@@ -43,7 +43,7 @@ class UserSession:
 
     @property
     def created_at(self) -> datetime:
-        """When the person logged in."""
+        """When the person logged in, or has last proven once more who they are."""
         return self._session.created_at
 
     @property

@@ -15,7 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from admit.errors import ConfigurationError, StoreError
 from admit.flask import remember, session_cookie
-from admit.flask.context import request_globals, the_request
+from admit.flask.context import configured, request_globals, the_request
 from admit.flask.loaders import call_loader
 from admit.flask.signals import user_loaded_from_cookie
 from admit.model import Client, EndReason
@@ -91,7 +91,9 @@ class StoredLogin:
             raise _unavailable() from error
         session = resumed.session
         stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
-        stay.clear = session is None
+        # A request that was on its way while the login was replaced must not delete the new cookie.
+        is_replaced = resumed.ending is not None and resumed.ending.reason is EndReason.REPLACED
+        stay.clear = session is None and not is_replaced
         if session is None or stay.token is not None or self.gate.needs_touch(session):
             self._settle_later(stay)
 
@@ -125,6 +127,8 @@ class StoredLogin:
     def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> None:
         """Log the user with this id in; the session that the client held ends."""
         stay = self.stay()
+        if remembered and duration is None and configured("REMEMBER_COOKIE_DURATION") is not None:
+            duration = remember.configured_duration()
         with store_trouble():
             admitted = self.gate.admit(
                 str(user_id),
@@ -243,8 +247,8 @@ def _vary_by_cookie(response: Response) -> Response:
 def client() -> Client:
     """Return what is known of the client of this request."""
     request = the_request()
-    # Not every database has a place for a NUL, and no browser sends one.
-    user_agent = request.headers.get("User-Agent", "").replace("\x00", "")[:_LONGEST_USER_AGENT]
+    # It is shown to people, on terminals too: nothing in it may be more than text.
+    user_agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")[:_LONGEST_USER_AGENT]))
     return Client(request.remote_addr, user_agent or None)
 
 

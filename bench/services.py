@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -42,15 +41,7 @@ def postgres() -> Generator[str | None]:
         print("PostgreSQL is not on this machine: its cases are left out.")
         yield None
         return
-    from tests.services.postgres import PostgresServer, _user
+    from tests.services.postgres import private_postgres
 
-    with tempfile.TemporaryDirectory(prefix="admit-postgres-", ignore_cleanup_errors=True) as folder:
-        if not os.geteuid():
-            shutil.chown(folder, _user())
-        server = PostgresServer(Path(folder), free_port())
-        server.make()
-        server.start()
-        try:
-            yield server.url
-        finally:
-            server.kill()
+    with private_postgres() as server:
+        yield server.url

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -111,9 +112,9 @@ def _user() -> str:
     return "postgres" if "postgres" in names else "nobody"
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """Return a server that all tests share; each test takes a schema or a prefix of its own."""
+@contextmanager
+def private_postgres() -> Iterator[PostgresServer]:
+    """Make a server, start it, and end it with the block."""
     # Not in pytest's own folder, which only this user may enter.
     with tempfile.TemporaryDirectory(prefix="admit-postgres-", ignore_cleanup_errors=True) as folder:
         if not os.geteuid():
@@ -121,8 +122,17 @@ def postgres_server() -> Iterator[PostgresServer]:
         server = PostgresServer(Path(folder), free_port())
         server.make()
         server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Return a server that all tests share; each test takes a schema or a prefix of its own."""
+    with private_postgres() as server:
         yield server
-        server.kill()
 
 
 @pytest.fixture

@@ -33,6 +33,9 @@ it was written if that is later: so clocks that disagree a little lose nothing. 
 a session is taken out when the session that it announced would be due, because no writer, however long it was
 stopped, can then still write it: the key would be due at once.
 
+A server that evicts keys when its memory is full may evict a list, or the ending of a session: give it
+``maxmemory-policy noeviction``, so that it refuses new sessions instead.
+
 Replication is asynchronous. When a primary dies, changes of its last moments may be lost with it, an ending
 among them; ``min-replicas-to-write`` narrows that, and nothing in Redis rules it out.
 """

@@ -68,6 +68,7 @@ class Member(Node):
     def __init__(self, address: Address, connect: Callable[[], Wire]) -> None:
         super().__init__(connect)
         self.address = address
+        self.down_until: float = 0.0
 
     @property
     def rests(self) -> bool:

@@ -75,7 +75,6 @@ class Node:
 
     def __init__(self, connect: Callable[[], Wire]) -> None:
         self.connect = connect
-        self.down_until: float = 0.0
         self._idle: deque[tuple[Wire, float]] = deque()
         _all_nodes.add(self)
 

@@ -93,7 +93,7 @@ class Member(Node):
 
     def _rest_after(self, error: Exception) -> None:
         if not isinstance(error, ResponseError):
-            self.down_until: float = monotonic() + _REST
+            self.down_until = monotonic() + _REST
 
 
 class Cluster:

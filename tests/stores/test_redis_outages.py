@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from redis import Redis
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
@@ -15,7 +16,7 @@ from admit import tokens
 from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.stores.redis import RedisStore
-from admit.stores.redis_nodes import _forget_connections
+from admit.stores.redis_nodes import _forget_connections, _look, settings_of
 from admit.testing import a_session
 from tests.services.redis import wait_until
 
@@ -379,3 +380,18 @@ def test_keys_that_move_are_found(redis_cluster: RedisCluster) -> None:
     assert store.delete_sessions(moved.subject, ending=REVOKED) == 1
     assert store.get_ending(moved.id) == REVOKED
     store.close()
+
+
+def test_a_connection_that_was_idle_is_looked_at(redis_url: str) -> None:
+    """A healthy connection stays as it is; one with an answer that nobody has read is closed."""
+    with Redis.from_url(redis_url) as client:
+        wire = settings_of(client, connect_timeout=30, command_timeout=30)()
+    wire.connect()
+    before = wire._sock
+    _look(wire)
+    assert wire._sock is before
+    wire.send_command("PING")
+    # Not a sleep: the wait ends as soon as the answer is there.
+    assert wire.can_read(timeout=30)
+    _look(wire)
+    assert wire._sock is None

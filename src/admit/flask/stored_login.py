@@ -237,10 +237,10 @@ def stored_keeper(keeper: object) -> StoredLogin:
 
 def _vary_by_cookie(response: Response) -> Response:
     # As `response.vary.add()` does, which takes longer than finding out who asks.
-    if "Vary" in response.headers:
+    if response.headers.getlist("Vary"):
         response.vary.add("Cookie")
     else:
-        response.headers["Vary"] = "Cookie"
+        response.headers.add("Vary", "Cookie")
     return response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,9 +15,11 @@ __all__ = ["call_loader"]
 
 def call_loader(loader: Callable[[Any], Any], argument: Any) -> Any:
     """Return what ``loader`` makes of ``argument``, waiting for it when it is to be awaited."""
-    loaded = loader(argument)
+    loaded: object = loader(argument)
     # What inspect.isawaitable() asks as well, at a tenth of the price, once for every request.
-    return _wait_for(loaded) if hasattr(type(loaded), "__await__") else loaded
+    if hasattr(type(loaded), "__await__"):
+        return _wait_for(cast("Awaitable[Any]", loaded))
+    return loaded
 
 
 def _wait_for(awaitable: Awaitable[Any]) -> Any:

@@ -12,17 +12,18 @@
     │   ├── CrossSiteRequest        403 another site made the browser send this
     │   ├── IdentifierTaken         409 an account has this identifier already
     │   ├── InvalidInput            422 one or more fields are not acceptable
-    │   └── Throttled               429 too many failures; try again later
+    │   ├── Throttled               429 too many failures; try again later
+    │   └── Overloaded              503 too many ask at once; try again in a moment
     ├── ConfigurationError              the developer's doing; says what is wrong and what to do
     └── StoreError                      the machine's doing; the driver's error is its cause
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "AdmitError",
@@ -32,12 +33,44 @@ __all__ = [
     "InvalidChallenge",
     "InvalidCredentials",
     "InvalidInput",
+    "Overloaded",
     "ReauthenticationRequired",
     "SessionRequired",
     "StepUpRequired",
     "StoreError",
+    "Text",
     "Throttled",
 ]
+
+
+class Text(str):
+    """A sentence for people, in English, that remembers how it was made so that it can be said in other languages.
+
+    >>> Text("At least {count} characters.", count=15)
+    'At least 15 characters.'
+
+    Args:
+        template: The sentence, with the names of values in braces: the key of its translations.
+        values: What stands in their places.
+
+    .. versionadded:: 0.2
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, /, **values: object) -> Self:
+        """Put the values in."""
+        text = super().__new__(cls, template.format(**values) if values else template)
+        text.template, text.values = template, values
+        return text
+
+    def translated(self, gettext: Callable[[str], str]) -> str:
+        """Return the sentence in the language of ``gettext``."""
+        found = gettext(self.template)
+        return found.format(**self.values) if self.values else found
 
 
 class AdmitError(Exception):
@@ -143,6 +176,24 @@ class Throttled(AdmitError):
     code: ClassVar[str] = "throttled"
     status: ClassVar[int] = 429
     message: ClassVar[str] = "Too many tries. Please wait before the next one."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after: int = retry_after
+
+
+class Overloaded(AdmitError):
+    """More people ask for something costly than this machine can serve at once.
+
+    Args:
+        retry_after: Seconds until the next try is worth making.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "overloaded"
+    status: ClassVar[int] = 503
+    message: ClassVar[str] = "Too many people are logging in right now. Please try again in a moment."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()

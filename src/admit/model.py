@@ -7,15 +7,22 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
 __all__ = [
+    "Account",
     "Admitted",
     "Authentication",
+    "Challenge",
     "Client",
+    "Credential",
     "EndReason",
     "Ending",
     "Factor",
+    "Identifier",
+    "IdentifierKind",
+    "Pending",
     "Resumed",
     "Session",
 ]
@@ -27,6 +34,13 @@ class Factor(StrEnum):
     KNOW = "know"
     HAVE = "have"
     ARE = "are"
+
+
+class IdentifierKind(StrEnum):
+    """What a person types to name an account."""
+
+    EMAIL = "email"
+    USERNAME = "username"
 
 
 class EndReason(StrEnum):
@@ -127,3 +141,108 @@ class Resumed:
     session: Session | None = None
     token: str | None = field(default=None, repr=False)
     ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A name of an account: as it was typed, for showing and sending, and its one canonical form.
+
+    ``key`` is unique over all accounts, whatever the kind (:mod:`admit.identifiers`). ``verified_at`` is when the
+    person has proven that it is theirs; until then it grants nothing.
+    """
+
+    kind: IdentifierKind
+    value: str
+    key: str
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Our record of a person who may log in. Its id is never used again.
+
+    ``revision`` counts its changes: a change that was made on an older one is refused.
+    """
+
+    id: str
+    identifiers: tuple[Identifier, ...]
+    created_at: datetime
+    locked_at: datetime | None = None
+    closed_at: datetime | None = None
+    roles: frozenset[str] = frozenset()
+    revision: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its owner may log in."""
+        return self.locked_at is None and self.closed_at is None
+
+    @property
+    def email(self) -> Identifier | None:
+        """Its mail address, verified or not."""
+        return self._of_kind(IdentifierKind.EMAIL)
+
+    @property
+    def username(self) -> Identifier | None:
+        """Its user name."""
+        return self._of_kind(IdentifierKind.USERNAME)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether one of its identifiers is known to be its owner's; a user name needs no proof."""
+        return any(one.verified_at or one.kind is IdentifierKind.USERNAME for one in self.identifiers)
+
+    @property
+    def label(self) -> str:
+        """What to call it in front of people: its user name, or else its address."""
+        named = self.username or self.email
+        return named.value if named else self.id
+
+    def _of_kind(self, kind: IdentifierKind) -> Identifier | None:
+        return next((one for one in self.identifiers if one.kind is kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """The stored half of an authenticator: a hash, a public key, a secret.
+
+    ``kind`` is the name of the feature that it belongs to, and ``key`` is unique within the kind. ``secret`` is what a
+    leak would give away, and ``details`` what else the feature notes. ``revision`` as in :class:`Account`.
+    """
+
+    id: str
+    kind: str
+    key: str
+    subject: str
+    secret: str = field(repr=False)
+    created_at: datetime
+    used_at: datetime | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Something sent out that may come back once: a link, a code, a half-done login.
+
+    The client holds ``id.secret``; only the hash of the secret is kept. ``kind`` is what it is good for, and it is
+    good for nothing else. ``authentications`` are what a half-done login has proven so far.
+    """
+
+    id: str
+    kind: str
+    subject: str
+    secret_hash: bytes = field(repr=False)
+    created_at: datetime
+    expires_at: datetime
+    details: Mapping[str, str] = field(default_factory=dict)
+    authentications: tuple[Authentication, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A login that still lacks a factor: which methods would do, and the token with which to go on."""
+
+    subject: str
+    needs: tuple[str, ...]
+    token: str = field(repr=False)

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from admit.model import Ending, Session
+    from admit.model import Account, Challenge, Credential, Ending, Session
 
-__all__ = ["Announcing", "Caching", "SessionStore"]
+__all__ = [
+    "AccountStore",
+    "Announcing",
+    "Caching",
+    "ChallengeStore",
+    "CounterStore",
+    "CredentialStore",
+    "SessionStore",
+]
 
 
 @runtime_checkable
@@ -127,4 +135,130 @@ class Caching(Protocol):
 
         That there is no session is never cached.
         """
+        ...
+
+
+@runtime_checkable
+class AccountStore(Protocol):
+    """Keeps accounts; no two of them have an identifier's key in common.
+
+    .. versionadded:: 0.2
+    """
+
+    def add_account(self, account: Account, *credentials: Credential) -> None:
+        """Keep a new account and its first credentials, in one step.
+
+        Raises:
+            IdentifierTaken: Another account has one of its keys; nothing was written.
+        """
+        ...
+
+    def get_account(self, account_id: str) -> Account | None:
+        """Return the account with this id, or ``None``."""
+        ...
+
+    def find_account(self, key: str) -> Account | None:
+        """Return the account that has an identifier with this canonical key, or ``None``."""
+        ...
+
+    def replace_account(self, old: Account, new: Account) -> bool:
+        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone.
+
+        Compare and swap on ``(id, revision)``; what is written has the revision ``old.revision + 1``.
+
+        Raises:
+            IdentifierTaken: Another account has one of the new keys; nothing was written.
+        """
+        ...
+
+    def delete_account(self, account_id: str) -> bool:
+        """Forget the account and its credentials; ``False`` if there is none."""
+        ...
+
+    def list_accounts(self, *, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts whose id follows ``after``, in the order of their ids."""
+        ...
+
+    def count_accounts(self) -> int:
+        """Return how many accounts there are."""
+        ...
+
+
+@runtime_checkable
+class CredentialStore(Protocol):
+    """Keeps credentials; no two of one kind have the same key.
+
+    .. versionadded:: 0.2
+    """
+
+    def add_credential(self, credential: Credential) -> bool:
+        """Keep a new credential; ``False`` if its kind has one with this key, or its id is taken."""
+        ...
+
+    def get_credential(self, kind: str, key: str) -> Credential | None:
+        """Return the credential of this kind with this key, or ``None``."""
+        ...
+
+    def list_credentials(self, subject: str) -> Sequence[Credential]:
+        """Return the subject's credentials, oldest first."""
+        ...
+
+    def replace_credential(self, old: Credential, new: Credential) -> bool:
+        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone.
+
+        Compare and swap on ``(id, revision)``; what is written has the revision ``old.revision + 1``. Id, kind, key
+        and subject never change.
+        """
+        ...
+
+    def delete_credential(self, credential_id: str) -> bool:
+        """Forget the credential; ``True`` for exactly one caller."""
+        ...
+
+
+@runtime_checkable
+class ChallengeStore(Protocol):
+    """Keeps challenges until they come back or are too old.
+
+    .. versionadded:: 0.2
+    """
+
+    def add_challenge(self, challenge: Challenge, *, alone: bool = False) -> None:
+        """Keep a new challenge; ``alone``, and those of the same kind and subject are gone in the same step."""
+        ...
+
+    def get_challenge(self, challenge_id: str) -> Challenge | None:
+        """Return the challenge with this id, too old or not, or ``None``; it stays."""
+        ...
+
+    def take_challenge(self, challenge_id: str) -> Challenge | None:
+        """Return the challenge and forget it: exactly one of any number of callers gets it."""
+        ...
+
+    def delete_challenges(self, subject: str, *, kind: str | None = None) -> int:
+        """Forget the subject's challenges, of one kind or of all; return how many there were."""
+        ...
+
+
+@runtime_checkable
+class CounterStore(Protocol):
+    """Counts what may be done only so often, exactly, whoever counts at the same time.
+
+    The algorithm is GCRA (ITU-T I.371): a counter is one time, the *theoretical arrival time* at which it will be
+    at rest. Each unit moves it ``interval`` further; ``burst`` units fit in before one has to wait. A counter that is
+    at rest is not kept, and there is a bound on how many are kept: beyond it those nearest to rest are forgotten.
+
+    .. versionadded:: 0.2
+    """
+
+    def spend(self, key: str, *, now: datetime, interval: timedelta, burst: int) -> timedelta:
+        """Take one unit and return zero, or take none and return how long to wait until there is one."""
+        ...
+
+    def refund(self, key: str, *, now: datetime, interval: timedelta) -> None:
+        """Give one unit back."""
+        ...
+
+    def reset_count(self, key: str) -> None:
+        """Put the counter at rest."""
         ...

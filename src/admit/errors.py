@@ -9,10 +9,17 @@
     │   ├── SessionRequired         401 nobody is logged in, or no longer
     │   ├── ReauthenticationRequired 403 the last authentication is too long ago
     │   ├── StepUpRequired          403 the session rests on too few factors
+    │   ├── MalformedBody           400 what was sent can't be read
+    │   ├── BodyTooLarge            413 more was sent than any action takes
+    │   ├── UnsupportedBody         415 what was sent is of another type
+    │   ├── NotFound                404 there is no such thing, or it is somebody else's
+    │   ├── RoleRequired            403 the account lacks a role
+    │   ├── VerificationRequired    403 the account's mail address is yet to be confirmed
     │   ├── CrossSiteRequest        403 another site made the browser send this
     │   ├── IdentifierTaken         409 an account has this identifier already
     │   ├── InvalidInput            422 one or more fields are not acceptable
     │   ├── Throttled               429 too many failures; try again later
+    │   ├── Unavailable             503 what this rests on does not answer
     │   └── Overloaded              503 too many ask at once; try again in a moment
     ├── ConfigurationError              the developer's doing; says what is wrong and what to do
     └── StoreError                      the machine's doing; the driver's error is its cause
@@ -27,19 +34,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdmitError",
+    "BodyTooLarge",
     "ConfigurationError",
     "CrossSiteRequest",
     "IdentifierTaken",
     "InvalidChallenge",
     "InvalidCredentials",
     "InvalidInput",
+    "MalformedBody",
+    "NotFound",
     "Overloaded",
     "ReauthenticationRequired",
+    "RoleRequired",
     "SessionRequired",
     "StepUpRequired",
     "StoreError",
     "Text",
     "Throttled",
+    "Unavailable",
+    "UnsupportedBody",
+    "VerificationRequired",
 ]
 
 
@@ -142,12 +156,93 @@ class CrossSiteRequest(AdmitError):
     message: ClassVar[str] = "This request came from another site."
 
 
+class MalformedBody(AdmitError):
+    """What the client sent can't be read.
+
+    Args:
+        fields: What is wrong with which field, if it is about one.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "malformed_body"
+    status: ClassVar[int] = 400
+    message: ClassVar[str] = "What was sent can't be read."
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = dict(fields or {})
+
+
+class BodyTooLarge(AdmitError):
+    """The client sent more than any action takes.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "body_too_large"
+    status: ClassVar[int] = 413
+    message: ClassVar[str] = "More was sent than this takes."
+
+
+class UnsupportedBody(AdmitError):
+    """What the client sent is of another type than this takes.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "unsupported_body"
+    status: ClassVar[int] = 415
+    message: ClassVar[str] = "Send JSON as application/json in UTF-8."
+
+
+class NotFound(AdmitError):
+    """There is no such thing, or it is somebody else's: one face for both.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "not_found"
+    status: ClassVar[int] = 404
+    message: ClassVar[str] = "There is no such thing."
+
+
+class RoleRequired(AdmitError):
+    """The account lacks a role that this action takes.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "role_required"
+    status: ClassVar[int] = 403
+    message: ClassVar[str] = "Your account may not do this."
+
+
+class VerificationRequired(AdmitError):
+    """The account's mail address is yet to be confirmed; told only to who knows its secret.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "verification_required"
+    status: ClassVar[int] = 403
+    message: ClassVar[str] = "Please confirm your mail address first, by the link that we have sent you."
+
+
 class IdentifierTaken(AdmitError):
-    """An account has this identifier already."""
+    """An account has this identifier already.
+
+    Args:
+        field: The field that it was given in.
+    """
 
     code: ClassVar[str] = "identifier_taken"
     status: ClassVar[int] = 409
     message: ClassVar[str] = "This name is taken."
+
+    def __init__(self, field: str = "") -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {field: self.message} if field else {}
 
 
 class InvalidInput(AdmitError):
@@ -180,6 +275,18 @@ class Throttled(AdmitError):
     def __init__(self, retry_after: int) -> None:
         super().__init__()
         self.retry_after: int = retry_after
+
+
+class Unavailable(AdmitError):
+    """What this rests on does not answer just now, which says nothing about the client.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "unavailable"
+    status: ClassVar[int] = 503
+    message: ClassVar[str] = "This does not work just now. Please try again in a moment."
+    retry_after: ClassVar[int] = 2
 
 
 class Overloaded(AdmitError):

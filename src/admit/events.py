@@ -17,22 +17,44 @@ if TYPE_CHECKING:
 
     from admit.model import Client, EndReason
 
-__all__ = ["Event", "Events", "LoggedIn", "Reauthenticated", "SecretRotated", "SessionEnded", "SessionStolen"]
+__all__ = [
+    "AccountClosed",
+    "AccountCreated",
+    "AccountLocked",
+    "AccountUnlocked",
+    "Event",
+    "Events",
+    "LoggedIn",
+    "LoginFailed",
+    "LoginPending",
+    "Reauthenticated",
+    "SecretRotated",
+    "SessionEnded",
+    "SessionEvent",
+    "SessionStolen",
+    "Throttling",
+]
 
 _logger = logging.getLogger("admit.events")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """The base of all events: about whom, which session, and when."""
+    """The base of all events: about whom, and when. The subject is empty when nobody knows who it is about."""
 
     at: datetime
     subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEvent(Event):
+    """The base of all events of a session."""
+
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedIn(Event):
+class LoggedIn(SessionEvent):
     """A session began."""
 
     method: str
@@ -40,7 +62,61 @@ class LoggedIn(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reauthenticated(Event):
+class LoginPending(Event):
+    """Somebody has proven who they are, but for a second factor; ``needs`` are the methods that would do."""
+
+    method: str
+    needs: tuple[str, ...]
+    client: Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailed(Event):
+    """A login was refused; ``reason`` is for logs only, because it tells whether the account exists."""
+
+    method: str
+    reason: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttling(Event):
+    """A try was not even looked at, because there were too many; ``counter`` says of what kind."""
+
+    counter: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCreated(Event):
+    """There is a new account."""
+
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLocked(Event):
+    """An account was locked, and its sessions have ended; ``by`` says who did it."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUnlocked(Event):
+    """The owner of an account may log in again; ``by`` says who did it."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountClosed(Event):
+    """An account was closed for good; ``by`` says who did it."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reauthenticated(SessionEvent):
     """The person behind a session has proven once more who they are; ``replaced_id`` has ended for it."""
 
     method: str
@@ -48,12 +124,12 @@ class Reauthenticated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretRotated(Event):
+class SecretRotated(SessionEvent):
     """A session in use got a new secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionEnded(Event):
+class SessionEnded(SessionEvent):
     """A session ended; ``by`` says who did it, in the application's own words."""
 
     reason: EndReason

@@ -1,33 +1,34 @@
-"""The gate: the only place where a session begins, is replaced, or ends."""
+"""The gate: the only place where a session begins, or is replaced by one that rests on more."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
-from admit.events import Events, LoggedIn, Reauthenticated, SecretRotated, SessionEnded, SessionStolen
-from admit.model import Admitted, Authentication, Client, Ending, EndReason, Resumed, Session
-from admit.rotation import Standing
-from admit.settings import SessionSettings
-from admit.store import Caching
+from admit.challenges import Challenges
+from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, VerificationRequired
+from admit.events import LoggedIn, LoginPending, Reauthenticated
+from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
+from admit.sessions import Sessions, checked_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import timedelta
+    from collections.abc import Callable, Collection, Mapping
 
-    from admit.model import Factor
-    from admit.store import SessionStore
-    from admit.tokens import Token
+    from admit.events import Events
+    from admit.model import Challenge, Factor
+    from admit.settings import SessionSettings
+    from admit.store import SessionStore, Stores
 
 __all__ = ["Gate"]
 
-# How often to try again when other requests change the same session first.
-_TRIES = 20
+# What a half-done login is as a challenge, and how long one may take to complete it.
+_LOGIN = "login"
+_PENDING = timedelta(minutes=10)
 
 
-class Gate:
+class Gate(Sessions):
     """Begins, resumes, replaces and ends sessions.
 
     Args:
@@ -35,22 +36,30 @@ class Gate:
         settings: How long they live.
         clock: Returns the present time, aware and UTC.
         events: Who is told.
+        stores: Where accounts, credentials and challenges are kept; only who has accounts needs them.
+        second_factors: The methods that are second factors: whoever has a credential of one needs it to log in.
+        verified_only: Whether an account can be used only once its mail address is confirmed.
 
     .. versionadded:: 0.1
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a gate stands on
         self,
         store: SessionStore,
         settings: SessionSettings | None = None,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         events: Events | None = None,
+        stores: Stores | None = None,
+        second_factors: Collection[str] = (),
+        verified_only: bool = False,
     ) -> None:
-        self.store = store
-        self.settings: SessionSettings = settings or SessionSettings()
-        self.events: Events = events or Events()
-        self._clock = clock
+        super().__init__(store, settings, clock=clock, events=events)
+        self._accounts = stores.accounts if stores else None
+        self._credentials = stores.credentials if stores else None
+        self._challenges = Challenges(stores.challenges, clock) if stores and stores.challenges else None
+        self._second_factors = frozenset(second_factors)
+        self.verified_only = verified_only
 
     # -- beginning -------------------------------------------------------------------------------
 
@@ -60,18 +69,20 @@ class Gate:
         method: str,
         factors: frozenset[Factor] = frozenset(),
         *,
+        pending: str | None = None,
         replacing: Session | None = None,
         client: Client | None = None,
         remember: bool = False,
         duration: timedelta | None = None,
         fresh: bool = True,
-    ) -> Admitted:
-        """Begin a session for ``subject``, who has proven who they are.
+    ) -> Admitted | Pending:
+        """Begin a session for ``subject``, who has proven who they are, or say what is still missing.
 
         Args:
             subject: The id of whom the session is about.
             method: What verified it.
             factors: What the proof rests on.
+            pending: The token of the half-done login that this proof completes.
             replacing: The session that the client held: it ends, whoever it was about.
             client: What is known of the client.
             remember: Whether the session outlives the browser.
@@ -79,14 +90,40 @@ class Gate:
             fresh: Whether the person has proven it just now.
 
         Raises:
+            InvalidChallenge: The half-done login is unknown, too old, done already, or somebody else's.
+            InvalidCredentials: The account is locked or closed.
+            VerificationRequired: The account's mail address is not confirmed, and has to be.
             StoreError: The store did not do it; no session has begun.
             TypeError: The subject is no text.
         """
         now = self._clock()
+        client = client or Client()
+        proofs = (Authentication(method, factors, now),) if fresh else ()
+        if pending is not None:
+            begun = self._take_login(pending, checked_subject(subject))
+            proofs = (*begun.authentications, *proofs)
+            remember, duration = _lasting(begun.details)
+        needs = policy.missing(proofs, self._enrolled(checked_subject(subject)))
+        if needs:
+            return self._postpone(subject, proofs, needs, client, _noted(remember=remember, duration=duration))
+        return self._begin(subject, proofs, method, client, replacing, remember=remember, duration=duration)
+
+    def _begin(  # noqa: PLR0913 -- what a session is made of
+        self,
+        subject: str,
+        proofs: tuple[Authentication, ...],
+        method: str,
+        client: Client,
+        replacing: Session | None,
+        *,
+        remember: bool,
+        duration: timedelta | None,
+    ) -> Admitted:
+        now = self._clock()
         idle, absolute = self.settings.lifetimes(remember=remember, duration=duration)
         new = Session(
             id=tokens.new_id(),
-            subject=_checked(subject),
+            subject=subject,
             secret_hash=b"",
             seed=tokens.new_seed(),
             created_at=now,
@@ -95,17 +132,100 @@ class Gate:
             ends_at=now + absolute,
             rotated_at=now,
             remembered=remember,
-            authentications=(Authentication(method, factors, now),) if fresh else (),
-            client=client or Client(),
+            authentications=proofs,
+            client=client,
         )
         session, token = rotation.with_first_secret(new, now)
         # A login with the right credentials begins a session even if the old one has just been ended.
         if replacing is None or not self._replace(replacing, session, now):
             self.store.add_session(session)
+        self._refuse_the_barred(session, now)
         self._enforce_cap(session, now)
-        event = LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=session.client)
-        self.events.publish(event)
+        self.events.publish(LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client))
         return Admitted(session, token)
+
+    def _refuse_the_barred(self, session: Session, now: datetime) -> None:
+        """End a session that nobody holds yet if its account may have none.
+
+        Asked once the session is in the store: whoever locks an account ends its sessions after that, so that a
+        login at the same moment is caught by one of the two.
+        """
+        account = self._accounts.get_account(session.subject) if self._accounts else None
+        if account is None:
+            return
+        refusal = InvalidCredentials(reason="locked or closed") if not account.is_open else None
+        if self.verified_only and not account.is_verified:
+            refusal = refusal or VerificationRequired()
+        if refusal is not None:
+            self._end(session, EndReason.REVOKED, now, by="admission")
+            raise refusal
+
+    # -- second factors --------------------------------------------------------------------------
+
+    def _enrolled(self, subject: str) -> set[str]:
+        if not self._second_factors or self._credentials is None:
+            return set()
+        return {one.kind for one in self._credentials.list_credentials(subject)} & self._second_factors
+
+    def _postpone(
+        self,
+        subject: str,
+        proofs: tuple[Authentication, ...],
+        needs: tuple[str, ...],
+        client: Client,
+        details: Mapping[str, str],
+    ) -> Pending:
+        token = self.challenges.issue(_LOGIN, subject, _PENDING, details, authentications=proofs)
+        method = proofs[-1].method if proofs else ""
+        self.events.publish(LoginPending(at=self._clock(), subject=subject, method=method, needs=needs, client=client))
+        return Pending(subject, needs, token)
+
+    def _take_login(self, token: str, subject: str) -> Challenge:
+        # Looked at first: a proof of one person must not use up the half-done login of another.
+        if self.look(_LOGIN, token).subject != subject:
+            raise InvalidChallenge(reason="the half-done login is another's")
+        return self.take(_LOGIN, token)
+
+    def pending(self, token: str) -> Pending:
+        """Return the half-done login that ``token`` goes on with, and leave it as it is.
+
+        Raises:
+            InvalidChallenge: There is none, or not any more.
+        """
+        begun = self.look(_LOGIN, token)
+        return Pending(begun.subject, policy.missing(begun.authentications, self._enrolled(begun.subject)), token)
+
+    # -- challenges ------------------------------------------------------------------------------
+
+    @property
+    def challenges(self) -> Challenges:
+        """What is sent out and may come back once.
+
+        Raises:
+            ConfigurationError: The store keeps no challenges.
+        """
+        if self._challenges is None:
+            message = "This store keeps no challenges. Give one that does, such as sqlite:///app.db."
+            raise ConfigurationError(message)
+        return self._challenges
+
+    def challenge(self, kind: str, subject: str, lifetime: timedelta, details: Mapping[str, str] | None = None) -> str:
+        """Return the token of a new challenge; the older ones of this kind and subject are void."""
+        return self.challenges.issue(kind, subject, lifetime, details, alone=True)
+
+    def look(self, kind: str, token: str) -> Challenge:
+        """Return the challenge that a token opens, and leave it; as :meth:`take`, but nothing changes."""
+        return self.challenges.look(kind, token)
+
+    def take(self, kind: str, token: str) -> Challenge:
+        """Return the challenge that a token opens: exactly one caller gets it.
+
+        Raises:
+            InvalidChallenge: There is none of this kind, or not any more.
+        """
+        return self.challenges.take(kind, token)
+
+    # -- replacing -------------------------------------------------------------------------------
 
     def reauthenticate(
         self, session: Session, method: str, factors: frozenset[Factor] = frozenset(), *, client: Client | None = None
@@ -153,148 +273,13 @@ class Gate:
             if session.id != new.id:
                 self._end(session, EndReason.CAP, now)
 
-    # -- resuming --------------------------------------------------------------------------------
 
-    def resume(self, token: str) -> Resumed:
-        """Return the session that a client's token opens.
-
-        Garbage never reaches the store. What is not plainly in order is decided on what the store itself
-        says, never on a cache.
-
-        Raises:
-            StoreError: The store did not answer, which says nothing about the session.
-        """
-        parsed = tokens.parse(token)
-        if parsed is None:
-            return Resumed()
-        now = self._clock()
-        session = self.store.get_session(parsed.id)
-        if session is None:
-            return Resumed(ending=self.store.get_ending(parsed.id))
-        if self._is_in_order(session, parsed.secret, now):
-            return Resumed(session)
-        return self._settle(parsed, now)
-
-    def _is_in_order(self, session: Session, secret: str, now: datetime) -> bool:
-        return (
-            tokens.matches(secret, session.secret_hash)
-            and policy.is_alive(session, now)
-            and session.confirmed_at is not None
-            and not self._needs_rotation(session, now)
-        )
-
-    def _settle(self, token: Token, now: datetime) -> Resumed:
-        """Resume a session whose secret is new, old or due to change; each round, another request may be first."""
-        for _ in range(_TRIES):
-            session = self._read_again(token.id)
-            if session is None:
-                return Resumed(ending=self.store.get_ending(token.id))
-            resumed = self._judge(session, token.secret, now)
-            if resumed is not None:
-                return resumed
-        return Resumed(self._read_again(token.id))
-
-    def _judge(self, session: Session, secret: str, now: datetime) -> Resumed | None:
-        """Return what becomes of the secret, or ``None`` if the session has changed in between."""
-        standing = rotation.standing(session, secret)
-        if standing is Standing.UNKNOWN:
-            return Resumed()
-        reason = policy.end_reason(session, now)
-        if reason is not None:
-            return self._refuse(session, reason, session.expires_at)
-        if standing is Standing.CURRENT:
-            return self._advance(session, secret, now)
-        if standing is Standing.PREDECESSOR and policy.is_within_grace(session, now, self.settings.rotation_grace):
-            return Resumed(session, rotation.next_token(session, secret))
-        return self._refuse(session, EndReason.STOLEN, now)
-
-    def _refuse(self, session: Session, reason: EndReason, at: datetime) -> Resumed:
-        self._end(session, reason, at)
-        return Resumed(ending=self.store.get_ending(session.id))
-
-    def _advance(self, session: Session, secret: str, now: datetime) -> Resumed | None:
-        if session.confirmed_at is None:
-            new = rotation.confirmed(session, now)
-            return Resumed(new) if self.store.replace_secret(session, new) else None
-        if not self._needs_rotation(session, now):
-            return Resumed(session)
-        new = rotation.rotated(session, secret, now)
-        if not self.store.replace_secret(session, new):
-            return None
-        self.events.publish(SecretRotated(at=now, subject=new.subject, session_id=new.id))
-        return Resumed(new, rotation.next_token(new, secret))
-
-    def _needs_rotation(self, session: Session, now: datetime) -> bool:
-        return policy.needs_rotation(session, now, self.settings.rotate_every, self.settings.rotation_grace)
-
-    def _read_again(self, session_id: str) -> Session | None:
-        if isinstance(self.store, Caching):
-            self.store.forget(session_id)
-        return self.store.get_session(session_id)
-
-    def needs_touch(self, session: Session) -> bool:
-        """Tell whether the use of the session is to be noted: at most once in ``touch_every``."""
-        return policy.needs_touch(session, self._clock(), self.settings.touch_every)
-
-    def touch(self, session: Session) -> None:
-        """Note that the session is in use now, unless its time is over."""
-        now = self._clock()
-        if policy.is_alive(session, now):
-            self.store.touch_session(session.id, seen_at=now, expires_at=replace(session, seen_at=now).expires_at)
-
-    def is_fresh(self, session: Session, within: timedelta | None = None) -> bool:
-        """Tell whether the last authentication was at most ``within`` ago; ``fresh_within`` when it is missing."""
-        return policy.is_fresh(session, self._clock(), self.settings.fresh_within if within is None else within)
-
-    # -- ending ----------------------------------------------------------------------------------
-
-    def revoke(self, session_id: str, *, reason: EndReason = EndReason.REVOKED, by: str | None = None) -> bool:
-        """End a session; ``False`` if there is none with this id."""
-        session = self._read_again(session_id)
-        return session is not None and self._end(session, reason, self._clock(), by)
-
-    def revoke_all(self, subject: str, *, keep: str | None = None, by: str | None = None) -> int:
-        """End all sessions of a subject but the one with the id ``keep``; return how many ended."""
-        now = self._clock()
-        sessions = [session for session in self.store.list_sessions(_checked(subject)) if session.id != keep]
-        ended = self.store.delete_sessions(subject, keep=keep, ending=Ending(EndReason.REVOKED, now, by))
-        for session in sessions:
-            self._publish_end(session, EndReason.REVOKED, now, by)
-        return ended
-
-    def _end(self, session: Session, reason: EndReason, at: datetime, by: str | None = None) -> bool:
-        ended = self.store.delete_session(session.id, ending=Ending(reason, at, by))
-        if ended:
-            self._publish_end(session, reason, at, by)
-        return ended
-
-    def _publish_end(self, session: Session, reason: EndReason, at: datetime, by: str | None = None) -> None:
-        kind = SessionStolen if reason is EndReason.STOLEN else SessionEnded
-        self.events.publish(kind(at=at, subject=session.subject, session_id=session.id, reason=reason, by=by))
-
-    # -- telling ---------------------------------------------------------------------------------
-
-    def sessions_of(self, subject: str) -> list[Session]:
-        """Return the subject's living sessions, the oldest first."""
-        now = self._clock()
-        return [one for one in self.store.list_sessions(_checked(subject)) if policy.is_alive(one, now)]
-
-    def why(self, session_id: str) -> Ending | None:
-        """Return why a session ended; ``None`` if it lives, never lived or is forgotten."""
-        session = self._read_again(session_id)
-        if session is None:
-            return self.store.get_ending(session_id)
-        reason = policy.end_reason(session, self._clock())
-        return None if reason is None else Ending(reason, session.expires_at)
-
-    def purge(self, *, batch: int = 1000) -> int:
-        """Remove at most ``batch`` sessions and endings whose time is over; return how many were."""
-        return self.store.purge(before=self._clock(), batch=batch)
+def _noted(*, remember: bool, duration: timedelta | None) -> dict[str, str]:
+    """Return how long the session is to last, as a half-done login notes it."""
+    seconds = {} if duration is None else {"duration": repr(duration.total_seconds())}
+    return {"remember": "yes", **seconds} if remember else seconds
 
 
-def _checked(subject: str) -> str:
-    # A number would be compared with a text: a revocation that ends nothing, and says so to nobody.
-    if not isinstance(subject, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        message = f"A subject is a str, not {type(subject).__name__}. Give the user's id as text."
-        raise TypeError(message)
-    return subject
+def _lasting(details: Mapping[str, str]) -> tuple[bool, timedelta | None]:
+    seconds = details.get("duration")
+    return "remember" in details, None if seconds is None else timedelta(seconds=float(seconds))

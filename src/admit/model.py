@@ -189,8 +189,8 @@ class Account:
 
     @property
     def is_verified(self) -> bool:
-        """Whether one of its identifiers is known to be its owner's; a user name needs no proof."""
-        return any(one.verified_at or one.kind is IdentifierKind.USERNAME for one in self.identifiers)
+        """Whether its mail address, if it has one, is known to be its owner's; a user name needs no proof."""
+        return self.email is None or self.email.verified_at is not None
 
     @property
     def label(self) -> str:
@@ -217,7 +217,7 @@ class Credential:
     secret: str = field(repr=False)
     created_at: datetime
     used_at: datetime | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict[str, str])
     revision: int = 0
 
 
@@ -235,7 +235,7 @@ class Challenge:
     secret_hash: bytes = field(repr=False)
     created_at: datetime
     expires_at: datetime
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict[str, str])
     authentications: tuple[Authentication, ...] = ()
 
 

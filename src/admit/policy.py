@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 from admit.model import EndReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
-    from admit.model import Factor, Session
+    from admit.model import Authentication, Factor, Session
 
-__all__ = ["assurance", "end_reason", "is_alive", "is_fresh", "is_within_grace", "needs_rotation", "needs_touch"]
+__all__ = [
+    "assurance",
+    "end_reason",
+    "is_alive",
+    "is_fresh",
+    "is_within_grace",
+    "missing",
+    "needs_rotation",
+    "needs_touch",
+]
 
 
 def is_alive(session: Session, now: datetime) -> bool:
@@ -64,3 +74,20 @@ def is_within_grace(session: Session, now: datetime, grace: timedelta) -> bool:
 def assurance(session: Session) -> frozenset[Factor]:
     """Return the distinct factors that the session rests on."""
     return frozenset(factor for proof in session.authentications for factor in proof.factors)
+
+
+def missing(authentications: Sequence[Authentication], enrolled: Iterable[str]) -> tuple[str, ...]:
+    """Return the methods of which a login still needs one, in order; none if it may begin a session.
+
+    Whoever has enrolled a second factor gets no session without it, whatever came first. A second factor alone is
+    none: it needs a first one besides. One proof of two factors (a passkey that checked who holds it) is enough.
+
+    Args:
+        authentications: What the login has proven so far.
+        enrolled: The second factors that the account has enrolled.
+    """
+    wanted = set(enrolled)
+    methods = {proof.method for proof in authentications}
+    if not wanted or any(len(proof.factors) > 1 for proof in authentications):
+        return ()
+    return () if len(methods) > 1 and methods & wanted else tuple(sorted(wanted - methods))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, get_args, get_type_hints
+from enum import Enum
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast, get_args, get_origin, get_type_hints
 
 from admit.errors import ConfigurationError
 
@@ -25,7 +27,13 @@ _PREFIX = "ADMIT_"
 # The longest time: "no limit" in a form that can be added to a date, and the most that a setting takes.
 _FOREVER = timedelta(days=36_500)
 
-_IN_WORDS = {timedelta: "a timedelta, or seconds", bool: "True or False", int: "a whole number", str: "a text"}
+_IN_WORDS = {
+    timedelta: "a timedelta, or seconds",
+    bool: "True or False",
+    int: "a whole number",
+    str: "a text",
+    tuple: "a tuple of texts",
+}
 
 
 class Description(NamedTuple):
@@ -91,7 +99,7 @@ class Settings:
     @classmethod
     def _kinds(cls) -> dict[str, tuple[type, ...]]:
         hints = get_type_hints(cls)
-        return {one.name: get_args(hints[one.name]) or (hints[one.name],) for one in fields(cls)}
+        return {one.name: _members(hints[one.name]) for one in fields(cls)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +179,18 @@ def refuse_unknown_keys(mapping: Mapping[str, Any], known: Iterable[type[Setting
             raise ConfigurationError(message)
 
 
+def _members(hint: Any) -> tuple[type, ...]:
+    """Return the types that an annotation admits, without what is in them."""
+    members = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return tuple(get_origin(member) or member for member in members)
+
+
 def _checked(key: str, value: Any, kinds: tuple[type, ...]) -> Any:
+    choice = next((kind for kind in kinds if issubclass(kind, Enum)), None)
+    if choice is not None and isinstance(value, str):
+        return _chosen(key, value, choice)
+    if isinstance(value, list) and tuple in kinds:
+        return tuple(cast("list[Any]", value))  # type: ignore[redundant-cast] # pyright wants it
     if timedelta in kinds and isinstance(value, int | float) and not isinstance(value, bool):
         return _seconds(key, value)
     # A bool is an int to Python, but never to a reader.
@@ -179,6 +198,15 @@ def _checked(key: str, value: Any, kinds: tuple[type, ...]) -> Any:
         message = f"{key} is {value!r}, which it can't be. Set it to {_in_words(kinds)}."
         raise ConfigurationError(message)
     return value
+
+
+def _chosen(key: str, value: str, choice: type[Enum]) -> Enum:
+    try:
+        return choice(value)
+    except ValueError as error:
+        choices = " or ".join(repr(str(one.value)) for one in choice)
+        message = f"{key} is {value!r}, which it can't be. Set it to {choices}."
+        raise ConfigurationError(message) from error
 
 
 def _seconds(key: str, value: float) -> timedelta:
@@ -190,7 +218,13 @@ def _seconds(key: str, value: float) -> timedelta:
 
 
 def _in_words(kinds: tuple[type, ...]) -> str:
-    return " or ".join(_IN_WORDS.get(kind, "None" if kind is type(None) else kind.__name__) for kind in kinds)
+    return " or ".join(map(_word, kinds))
+
+
+def _word(kind: type[Any]) -> str:
+    if issubclass(kind, Enum):
+        return " or ".join(repr(str(one.value)) for one in kind)
+    return _IN_WORDS.get(kind, "None" if kind is type(None) else kind.__name__)
 
 
 def _refuse(condition: bool, key: str, why: str) -> None:  # noqa: FBT001 -- reads as a sentence

@@ -8,6 +8,7 @@ cause attached. :class:`admit.testing.StoreContract` is the executable form of t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "CounterStore",
     "CredentialStore",
     "SessionStore",
+    "Stores",
 ]
 
 
@@ -262,3 +264,20 @@ class CounterStore(Protocol):
     def reset_count(self, key: str) -> None:
         """Put the counter at rest."""
         ...
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What keeps what: mostly one store for all, or two, one for accounts and one for sessions.
+
+    ``None`` stands for what is not kept at all: Redis keeps no accounts, and a store of one's own for revocable
+    sessions needs no more than those.
+
+    .. versionadded:: 0.2
+    """
+
+    sessions: SessionStore
+    accounts: AccountStore | None = None
+    credentials: CredentialStore | None = None
+    challenges: ChallengeStore | None = None
+    counters: CounterStore | None = None

@@ -20,7 +20,11 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = [
     "Token",
@@ -28,9 +32,12 @@ __all__ = [
     "first_secret",
     "hash_secret",
     "matches",
+    "new_account_id",
     "new_id",
+    "new_secret",
     "new_seed",
     "parse",
+    "parse_challenge",
     "successor",
 ]
 
@@ -41,6 +48,7 @@ _ID_BYTES = 16
 
 # Bounded and anchored: garbage is refused before any store is asked, in linear time.
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{56})", re.ASCII)
+_CHALLENGE = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
 class Token(NamedTuple):
@@ -63,9 +71,30 @@ def parse(text: str) -> Token | None:
     return Token(found[1], found[2]) if found else None
 
 
+def parse_challenge(text: str) -> Token | None:
+    """Split the token of a challenge or of a known device; ``None`` for whatever can't be one."""
+    found = _CHALLENGE.fullmatch(text)
+    return Token(found[1], found[2]) if found else None
+
+
 def new_id() -> str:
     """Make a session id: 128 random bits."""
     return secrets.token_urlsafe(_ID_BYTES)
+
+
+def new_account_id(now: datetime) -> str:
+    """Make an account's id: a UUID of version 7, which begins with the time (RFC 9562, section 5.7).
+
+    74 random bits: no id is ever made twice, and none tells how many accounts there are.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    fields = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(UUID(int=fields))
+
+
+def new_secret() -> str:
+    """Make a secret that never changes, for what is used once or only recognized: 256 random bits."""
+    return secrets.token_urlsafe(_CORE_BYTES)
 
 
 def new_seed() -> bytes:

@@ -35,7 +35,7 @@ FLASK_LOGIN = {"auth_header_name", "needs_refresh_handler", "unauthorized_handle
 STARTING = {"add_session", "replace_session", "replace_secret"}
 
 #: Where that is done, declared or tried out.
-MAY_START = {"gate", "rotation", "store", "stores", "testing"}
+MAY_START = {"gate", "sessions", "rotation", "store", "stores", "testing"}
 
 #: A sentence that goes on after its end is two.
 TWO_SENTENCES = re.compile(r"[.!?]\s+[A-Z]")

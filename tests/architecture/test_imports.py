@@ -16,7 +16,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "admit"
 LAYERS = (
     {"errors", "model", "tokens"},
     {"settings", "policy", "store", "events", "mail"},
-    {"throttle", "gate", "rotation", "feature"},
+    {"throttle", "gate", "rotation", "feature", "challenges", "sessions", "identifiers", "known_devices"},
     {"stores", "features"},
     {"flask", "server", "testing"},
 )

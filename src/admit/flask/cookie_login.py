@@ -228,7 +228,7 @@ class CookieLogin:
                 user = self._login_manager._load_user_from_remember_cookie(cookie)  # noqa: SLF001
         return user
 
-    def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> None:
+    def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> bool:
         """Log the user with this id in."""
         seconds = None if duration is None else duration.total_seconds()
         write_login(user_id, self._identifier(), fresh=fresh)
@@ -236,6 +236,7 @@ class CookieLogin:
             remember_login(seconds)
         else:
             forget_other_user(user_id)
+        return True
 
     def ending(self) -> None:
         """Return why the client's session has ended: a cookie never knows."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-__all__ = ["fresh_login_required", "login_required"]
+__all__ = ["fresh_login_required", "guarded", "login_required"]
 
 View = TypeVar("View", bound="Callable[..., Any]")
 
@@ -27,7 +27,7 @@ def login_required(func: View) -> View:
 
     .. versionadded:: 0.1
     """
-    return _guarded(func, _refuse_nobody)
+    return guarded(func, _refuse_nobody)
 
 
 @overload
@@ -53,15 +53,21 @@ def fresh_login_required(func: View | None = None, *, within: timedelta | None =
         return _refuse_nobody() or _refuse_stale(within)
 
     if func is None:
-        return lambda view: _guarded(view, refuse)
-    return _guarded(func, refuse)
+        return lambda view: guarded(view, refuse)
+    return guarded(func, refuse)
 
 
-def _guarded(func: View, refuse: Callable[[], Callable[[], Any] | None]) -> View:
+def guarded(func: View, refuse: Callable[[], Callable[[], Any] | None]) -> View:
+    """Return ``func`` behind a guard.
+
+    Args:
+        func: The view.
+        refuse: Returns what answers instead of the view, or ``None`` to let it run.
+    """
     is_coroutine = inspect.iscoroutinefunction(func)
 
     @wraps(func)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+    def checked(*args: Any, **kwargs: Any) -> Any:
         if not _is_exempt():
             refusal = refuse()
             if refusal is not None:
@@ -70,7 +76,7 @@ def _guarded(func: View, refuse: Callable[[], Callable[[], Any] | None]) -> View
         view = application().ensure_sync(func) if is_coroutine else func
         return view(*args, **kwargs)
 
-    return guarded  # type: ignore[return-value]
+    return checked  # type: ignore[return-value]
 
 
 def _is_exempt() -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
 from admit.flask import cookie_login, current, remember
+from admit.flask.accounts import by_name
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
 from admit.flask.cli import admit_commands
 from admit.flask.config import AUTH_HEADER_NAME
@@ -18,6 +19,7 @@ from admit.flask.context import (
     the_session,
 )
 from admit.flask.cookie_login import CookieLogin
+from admit.flask.installing import install
 from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.loaders import call_loader
 from admit.flask.opening import open_for
@@ -36,11 +38,12 @@ from admit.gate import Gate
 from admit.settings import SessionSettings, refuse_unknown_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from flask import Flask, Request, Response
 
     from admit.events import Events
+    from admit.feature import Feature
     from admit.flask.mixins import AnonymousUserMixin
 
 __all__ = ["LoginManager"]
@@ -60,7 +63,10 @@ class LoginManager(Refusals[UserT]):
         app: The application; or call :meth:`init_app` later.
         add_context_processor: Whether templates get ``current_user``.
         store: Where logins are kept, as a URL, an SQLAlchemy engine, a Flask-SQLAlchemy ``db`` or a store of
-            your own. Without one they are kept in Flask's signed session, where nobody can end them.
+            your own, or two of those, one for accounts and one for sessions. Without one they are kept in Flask's
+            signed session, where nobody can end them.
+        features: What accounts can do; each brings pages and a JSON API.
+        mail: Who sends the mails of features: a URL, a :class:`admit.mail.Sender`, or a function.
         settings: How long sessions live; read from ``app.config`` when they are missing.
         events: Who is told of logins and their ends.
         clock: Returns the present time, aware and UTC; for tests.
@@ -74,6 +80,8 @@ class LoginManager(Refusals[UserT]):
         add_context_processor: bool = True,  # noqa: FBT001, FBT002 -- Flask-Login's signature
         *,
         store: Any = None,
+        features: Iterable[Feature] = (),
+        mail: Any = None,
         settings: SessionSettings | None = None,
         events: Events | None = None,
         clock: Callable[[], datetime] = _utc_now,
@@ -81,6 +89,8 @@ class LoginManager(Refusals[UserT]):
         super().__init__()
         self.keeper = CookieLogin(self)
         self._source = store
+        self._features = tuple(features)
+        self._mail = mail
         self._settings = settings
         self._events = events
         self._clock = clock
@@ -98,22 +108,43 @@ class LoginManager(Refusals[UserT]):
             ConfigurationError: A setting has a value that it can't have, or there is no such setting.
         """
         checked_protection(cast("dict[str, Any]", app.config).get("SESSION_PROTECTION"))
-        refuse_unknown_keys(app.config, ALL_SETTINGS)
+        refuse_unknown_keys(app.config, [*ALL_SETTINGS, *(type(feature) for feature in self._features)])
         app.extensions["admit"] = FlaskSettings.from_mapping(app.config)
+        features = by_name(self._features, app.config)
         if self._source is not None:
-            self._keep_in_store(app)
+            self._keep_in_store(app, features)
         app.login_manager = self  # type: ignore[attr-defined]
         if type(self)._update_remember_cookie is not LoginManager._update_remember_cookie:  # noqa: SLF001
             app.after_request(self._update_remember_cookie)  # a subclass wants to see every response
         if add_context_processor:
             app.context_processor(current._user_context_processor)  # noqa: SLF001 -- Flask-Login's name
 
-    def _keep_in_store(self, app: Flask) -> None:
+    def _keep_in_store(self, app: Flask, features: Mapping[str, Feature]) -> None:
         # The store is the manager's: a second application shares it, and the settings of the first.
         if not isinstance(self.keeper, StoredLogin):
             settings = self._settings or SessionSettings.from_mapping(app.config)
-            gate = Gate(open_for(app, self._source), settings, events=self._events, clock=self._clock)
+            stores = open_for(app, self._source)
+            gate = Gate(
+                stores.sessions,
+                settings,
+                events=self._events,
+                clock=self._clock,
+                stores=stores,
+                second_factors=[name for name, feature in features.items() if feature.second_factor],
+                verified_only=any(feature.demands_verified for feature in features.values()),
+            )
             self.keeper = StoredLogin(self, gate, CookieSettings.from_mapping(app.config))
+            self._stores = stores
+        if features:
+            install(
+                app,
+                self,
+                self.keeper,
+                stores=self._stores,
+                features=features,
+                mail=self._mail,
+                clock=self._clock,
+            )
         app.cli.add_command(admit_commands)
         if app.extensions["admit"].lazy_session:
             app.session_interface = LazySessionInterface(app.session_interface)

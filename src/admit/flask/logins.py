@@ -32,6 +32,8 @@ def login_user(
 ) -> bool:
     """Log ``user`` in, and tell whether that was done: a user who is not active stays out.
 
+    Where accounts have second factors, whoever has enrolled one stays out until it was asked for.
+
     Args:
         user: The application's user object.
         remember: Whether the login outlives the browser.
@@ -56,7 +58,8 @@ def login_user(
         )
         raise ConfigurationError(message)
     lifetime = checked_duration(duration, "duration") if remember and duration is not None else None
-    login_manager.keeper.start(user_id, remembered=remember, duration=lifetime, fresh=fresh)
+    if not login_manager.keeper.start(user_id, remembered=remember, duration=lifetime, fresh=fresh):
+        return False
     login_manager._update_request_context_with_user(user)  # noqa: SLF001 -- Flask-Login's name
     user_logged_in.send(application(), user=user)
     return True

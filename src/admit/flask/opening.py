@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from admit.flask.settings import StoreSettings
-from admit.stores import open_store
+from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from admit.store import SessionStore
+    from admit.store import Stores
 
 __all__ = ["open_for"]
 
 _RELATIVE = "sqlite:///"
 
 
-def open_for(app: Flask, source: Any) -> SessionStore:
-    """Return the store that ``source`` names for ``app``, with a near cache in front of it.
+def open_for(app: Flask, source: Any) -> Stores:
+    """Return the stores that ``source`` names for ``app``, with a near cache in front of the sessions.
 
     Args:
         app: The application. A relative path of SQLite is below its instance folder, as Flask-SQLAlchemy has it.
-        source: A URL, an SQLAlchemy engine, a Flask-SQLAlchemy ``db``, or a store.
+        source: A URL, an SQLAlchemy engine, a Flask-SQLAlchemy ``db``, a store, or two of those: one for accounts
+            and one for sessions.
     """
     settings = StoreSettings.from_mapping(app.config)
-    # Asked of the class: Flask-SQLAlchemy's property itself wants to know the application first.
-    if hasattr(cast("type[object]", type(source)), "engine") and hasattr(source, "init_app"):
-        with app.app_context():
-            source = source.engine
-    store = _open(app, source, settings)
-    if isinstance(store, MemoryStore) or not settings.near_entries:
-        return store
-    from admit.stores.near import NearStore
-
-    return NearStore(store, entries=settings.near_entries, max_age=settings.near_max_age.total_seconds())
-
-
-def _open(app: Flask, source: Any, settings: StoreSettings) -> SessionStore:
-    if not isinstance(source, str) or source.startswith("memory"):
-        return open_store(source)
-    return open_store(
-        _located(app, source),
+    pair = cast("tuple[Any, ...]", source) if isinstance(source, tuple | list) else (source,)
+    found = tuple(_source(app, one) for one in pair)
+    stores = open_stores(
+        found if len(found) > 1 else found[0],
         connect_timeout=settings.connect_timeout.total_seconds(),
         command_timeout=settings.command_timeout.total_seconds(),
     )
+    if isinstance(stores.sessions, MemoryStore) or not settings.near_entries:
+        return stores
+    from admit.stores.near import NearStore
+
+    max_age = settings.near_max_age.total_seconds()
+    return replace(stores, sessions=NearStore(stores.sessions, entries=settings.near_entries, max_age=max_age))
+
+
+def _source(app: Flask, source: Any) -> Any:
+    # Asked of the class: Flask-SQLAlchemy's property itself wants to know the application first.
+    if hasattr(cast("type[object]", type(source)), "engine") and hasattr(source, "init_app"):
+        with app.app_context():
+            return source.engine
+    return _located(app, source) if isinstance(source, str) else source
 
 
 def _located(app: Flask, url: str) -> str:

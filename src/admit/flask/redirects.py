@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flask import has_app_context, request, url_for
+from werkzeug.utils import redirect
 
-from admit.flask.context import configured
+from admit.flask.context import application, configured
 
-__all__ = ["expand_login_view", "login_url", "make_next_param", "safe_next"]
+if TYPE_CHECKING:
+    from flask import Response
+
+__all__ = ["expand_login_view", "login_url", "make_next_param", "redirect_to", "safe_next"]
 
 # No browser sends more, and a longer one is no page of the application.
 _LONGEST_TARGET = 4096
@@ -81,6 +87,11 @@ def make_next_param(login_url: str, current_url: str) -> str:
         # A browser reads "/\\evil.example" as "//evil.example", which is another host.
         return urlunsplit(("", "", current.path.replace("\\", "%5C"), current.query, ""))
     return current_url
+
+
+def redirect_to(path: str, status: HTTPStatus = HTTPStatus.SEE_OTHER) -> Response:
+    """Answer with a redirect to a place that has been checked, or that is our own."""
+    return cast("Response", redirect(path, status, application().response_class))
 
 
 def expand_login_view(login_view: str) -> str:

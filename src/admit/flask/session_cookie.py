@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from admit.flask.settings import CookieSettings
 
-__all__ = ["Carrier", "Presented", "clear_token", "cookie_name", "presented_token", "put_token"]
+__all__ = [
+    "Carrier",
+    "Presented",
+    "clear_token",
+    "cookie_name",
+    "cookie_value",
+    "presented_token",
+    "put_token",
+    "set_cookie",
+]
 
 Carrier = Literal["cookie", "bearer"]
 
@@ -48,11 +57,17 @@ def presented_token(settings: CookieSettings) -> Presented | None:
             return Presented(bearer, "bearer")
     if "HTTP_COOKIE" not in environ:
         return None
-    values = _values(environ["HTTP_COOKIE"], cookie_name(settings, request))
-    # Two different cookies of one name: a sibling host has planted one of them, and who knows which.
-    if not values or any(value != values[0] for value in values):
-        return None
-    return Presented(values[0], "cookie")
+    value = cookie_value(request, cookie_name(settings, request))
+    return None if value is None else Presented(value, "cookie")
+
+
+def cookie_value(request: Request, name: str) -> str | None:
+    """Return the value of a cookie, or ``None`` when it is not there or there are two different ones.
+
+    A sibling host has planted one of those two, and who knows which.
+    """
+    values = _values(request.environ.get("HTTP_COOKIE", ""), name)
+    return values[0] if values and all(value == values[0] for value in values) else None
 
 
 def _values(header: str, name: str) -> list[str]:
@@ -92,23 +107,24 @@ def put_token(
             "over https; behind a proxy that does, add werkzeug's ProxyFix.",
             request.host,
         )
-    _set_cookie(response, token, settings, request, until=until)
+    set_cookie(response, token, settings, request, until=until)
 
 
 def clear_token(response: Response, settings: CookieSettings) -> None:
     """Delete the cookie; with the attributes it was set with, or a browser may keep it."""
-    _set_cookie(response, "", settings, the_request(), until=None, max_age=0)
+    set_cookie(response, "", settings, the_request(), max_age=0)
 
 
-def _set_cookie(  # noqa: PLR0913 -- the parts of one cookie
+def set_cookie(  # noqa: PLR0913 -- the parts of one cookie
     response: Response,
     value: str,
     settings: CookieSettings,
     request: Request,
     *,
-    until: datetime | None,
+    until: datetime | None = None,
     max_age: int | None = None,
 ) -> None:
+    """Set a cookie with the attributes of all our cookies, under the name in ``settings`` with its prefix."""
     response.set_cookie(
         cookie_name(settings, request),
         value,

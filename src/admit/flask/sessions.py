@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.local import LocalProxy
 
-from admit.flask import devices
+from admit import device_names
 from admit.flask.context import real_object
 from admit.flask.current import active_login_manager
-from admit.flask.stored_login import client, store_trouble, stored_keeper
+from admit.flask.stored_login import client, store_trouble, stored_keeper, whole
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -79,7 +79,7 @@ class UserSession:
     @property
     def device(self) -> str:
         """A name to show, such as "Firefox on Windows"; worked out when it is asked for."""
-        return devices.name_of(self._session.client.user_agent)
+        return device_names.name_of(self._session.client.user_agent)
 
     def revoke(self, *, by: str | None = None) -> bool:
         """End the session; ``False`` if it had ended before.
@@ -145,7 +145,7 @@ class UserSessions:
             admitted = self.gate.admit(
                 self._subject(user), "login", client=client(), remember=remember, duration=duration
             )
-        return admitted.token
+        return whole(admitted).token
 
     def _subject(self, user: Any) -> str:
         user = real_object(user)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
 from admit.errors import ConfigurationError
 from admit.settings import SessionSettings, Settings, setting
+from admit.throttle import ThrottleSettings
 
-__all__ = ["ALL_SETTINGS", "CookieSettings", "FlaskSettings", "StoreSettings"]
+__all__ = ["ALL_SETTINGS", "AccountSettings", "CookieSettings", "FlaskSettings", "StoreSettings"]
+
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,4 +76,52 @@ class StoreSettings(Settings):
     )
 
 
-ALL_SETTINGS: tuple[type[Settings], ...] = (SessionSettings, CookieSettings, StoreSettings, FlaskSettings)
+@dataclass(frozen=True, kw_only=True)
+class AccountSettings(Settings):
+    """Where the pages and the JSON API of accounts are, and how they are reached from elsewhere.
+
+    .. versionadded:: 0.2
+    """
+
+    prefix: str = setting("/account", "Where the pages are.")
+    api_prefix: str = setting("/api/account", "Where the same actions are as JSON.")
+    after_login: str | None = setting(None, "The path to go to after a login; None for the account's own page.")
+    public_url: str | None = setting(
+        None, 'The address of this site in links of mails, such as "https://app.example"; None to use SERVER_NAME.'
+    )
+    site_name: str | None = setting(None, "What this site is called, in pages and mails; None for its host.")
+    trusted_origins: tuple[str, ...] = setting(
+        (), 'Other origins whose pages may send what changes something, such as "https://app.example".'
+    )
+    proxies: int = setting(
+        0, "How many proxies of your own are in front: as many entries of X-Forwarded-For and -Proto are believed."
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        for name in ("prefix", "api_prefix"):
+            path: str = getattr(self, name)
+            if not path.startswith("/") or path.endswith("/") or "<" in path:
+                message = f'{self.key(name)} is {path!r}. Begin it with a slash and end it without, as in "/account".'
+                raise ConfigurationError(message)
+        for name, origin in [
+            ("public_url", self.public_url),
+            *(("trusted_origins", one) for one in self.trusted_origins),
+        ]:
+            if origin is not None and not _ORIGIN.fullmatch(origin):
+                message = f'{self.key(name)} has {origin!r}. Give scheme and host only, as in "https://app.example".'
+                raise ConfigurationError(message)
+        if self.proxies < 0:
+            message = f"{self.key('proxies')} is {self.proxies}. Give the number of proxies in front, 0 for none."
+            raise ConfigurationError(message)
+
+
+ALL_SETTINGS: tuple[type[Settings], ...] = (
+    SessionSettings,
+    CookieSettings,
+    StoreSettings,
+    FlaskSettings,
+    AccountSettings,
+    ThrottleSettings,
+)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from flask import after_this_request
 from werkzeug.exceptions import ServiceUnavailable
 
-from admit.errors import ConfigurationError, StoreError
+from admit.errors import ConfigurationError, StepUpRequired, StoreError
 from admit.flask import remember, session_cookie
 from admit.flask.context import configured, request_globals, the_request
+from admit.flask.cookies import PENDING
 from admit.flask.loaders import call_loader
+from admit.flask.members import AccountUser
 from admit.flask.signals import user_loaded_from_cookie
-from admit.model import Client, EndReason
+from admit.model import Client, EndReason, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,13 +28,14 @@ if TYPE_CHECKING:
 
     from flask import Request, Response
 
+    from admit.flask.accounts import Accounts
     from admit.flask.login_manager import LoginManager
     from admit.flask.session_cookie import Carrier
     from admit.flask.settings import CookieSettings
     from admit.gate import Gate
     from admit.model import Admitted, Ending, Session
 
-__all__ = ["Stay", "StoredLogin", "store_trouble", "stored_keeper"]
+__all__ = ["Stay", "StoredLogin", "client", "store_trouble", "stored_keeper", "whole"]
 
 #: Seconds after which a client that met a store that is down may try again.
 _RETRY_AFTER = 2
@@ -64,7 +67,9 @@ class StoredLogin:
     def __init__(self, login_manager: LoginManager[Any], gate: Gate, cookie: CookieSettings) -> None:
         self._login_manager = login_manager
         self.gate = gate
-        self._cookie = cookie
+        self.cookie = cookie
+        #: The accounts of the application, where it has features.
+        self.accounts: Accounts | None = None
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -81,7 +86,7 @@ class StoredLogin:
 
     def _resume(self, stay: Stay) -> None:
         after_this_request(_vary_by_cookie)
-        presented = session_cookie.presented_token(self._cookie)
+        presented = session_cookie.presented_token(self.cookie)
         if presented is None:
             return
         stay.carrier = presented.carrier
@@ -106,7 +111,10 @@ class StoredLogin:
 
     def _user(self, subject: str) -> Any:
         loader = self._login_manager.user_callback
-        return None if loader is None else call_loader(loader, subject)
+        if loader is not None:
+            return call_loader(loader, subject)
+        account = self.accounts.account() if self.accounts else None
+        return None if account is None else AccountUser(account)
 
     def ending(self) -> Ending | None:
         """Return why the session that the client shows has ended, if that is known."""
@@ -124,8 +132,11 @@ class StoredLogin:
 
     # -- changing --------------------------------------------------------------------------------
 
-    def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> None:
-        """Log the user with this id in; the session that the client held ends."""
+    def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> bool:
+        """Log the user with this id in; the session that the client held ends.
+
+        ``False`` if a second factor is missing: the half-done login waits for it, and nobody is logged in.
+        """
         stay = self.stay()
         if remembered and duration is None and configured("REMEMBER_COOKIE_DURATION") is not None:
             duration = remember.configured_duration()
@@ -139,12 +150,16 @@ class StoredLogin:
                 duration=duration,
                 fresh=fresh,
             )
-        self._hand_out(stay, admitted)
+        if isinstance(admitted, Pending):
+            PENDING.put_later(self.cookie, admitted.token)
+            return False
+        self.hand_out(admitted)
+        return True
 
     def issue(self, user_id: Any, *, fresh: bool) -> tuple[str, str]:
         """Log the user with this id in without a response, and return the cookie's name and value."""
-        admitted = self.gate.admit(str(user_id), "login", client=client(), fresh=fresh)
-        return session_cookie.cookie_name(self._cookie, the_request()), admitted.token
+        admitted = whole(self.gate.admit(str(user_id), "login", client=client(), fresh=fresh))
+        return session_cookie.cookie_name(self.cookie, the_request()), admitted.token
 
     def confirm(self) -> None:
         """Make the session fresh: the person has just proven once more who they are."""
@@ -157,7 +172,7 @@ class StoredLogin:
             stay.session, stay.clear = None, True
             self._settle_later(stay)
         else:
-            self._hand_out(stay, admitted)
+            self.hand_out(admitted)
 
     def end(self) -> None:
         """Log out: the session ends in the store, and the client is told to forget its cookies."""
@@ -166,11 +181,13 @@ class StoredLogin:
             with store_trouble():
                 self.gate.revoke(stay.session.id, reason=EndReason.LOGOUT)
         stay.session, stay.token = None, None
-        stay.clear, stay.clear_site = True, self._cookie.clear_site_data
+        stay.clear, stay.clear_site = True, self.cookie.clear_site_data
         stay.clear_remember_cookie = remember.presented_cookie() is not None
         self._settle_later(stay)
 
-    def _hand_out(self, stay: Stay, admitted: Admitted) -> None:
+    def hand_out(self, admitted: Admitted) -> None:
+        """Give the client the token of its new session, with the response to this request."""
+        stay = self.stay()
         stay.session, stay.token, stay.clear = admitted.session, admitted.token, False
         # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
         stay.clear_remember_cookie = remember.presented_cookie() is not None
@@ -179,7 +196,7 @@ class StoredLogin:
     def _exchange_remember_cookie(self) -> Any:
         """Turn Flask-Login's remember cookie, once, into a session that can be revoked."""
         cookie = remember.presented_cookie()
-        if cookie is None or self.stay().clear_remember_cookie or not self._cookie.exchange_remember_cookie:
+        if cookie is None or self.stay().clear_remember_cookie or not self.cookie.exchange_remember_cookie:
             return None
         subject = remember.decode_cookie(cookie)
         user = None if subject is None else self._user(subject)
@@ -200,9 +217,9 @@ class StoredLogin:
         stay: Stay = request_globals()["_admit_stay"]
         if stay.token is not None and stay.session is not None:
             until = stay.session.ends_at if stay.session.remembered else None
-            session_cookie.put_token(response, stay.token, stay.carrier, self._cookie, until=until)
+            session_cookie.put_token(response, stay.token, stay.carrier, self.cookie, until=until)
         elif stay.clear and stay.carrier == "cookie":
-            session_cookie.clear_token(response, self._cookie)
+            session_cookie.clear_token(response, self.cookie)
         if stay.clear_remember_cookie:
             remember.RememberCookie.configured().clear(response)
         if stay.clear_site:
@@ -218,6 +235,17 @@ class StoredLogin:
         def touch() -> None:
             with suppress(StoreError):
                 self.gate.touch(session)
+
+
+def whole(admitted: Admitted | Pending) -> Admitted:
+    """Return a login that lacks nothing.
+
+    Raises:
+        StepUpRequired: The account has a second factor, which nobody has asked for.
+    """
+    if isinstance(admitted, Pending):
+        raise StepUpRequired(reason="a second factor is enrolled")
+    return admitted
 
 
 def stored_keeper(keeper: object) -> StoredLogin:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit.flask.devices import name_of
+from admit.device_names import name_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Challenges: what is sent out and may come back once, as a link, a code, or a login that lacks a factor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from admit import tokens
+from admit.errors import InvalidChallenge
+from admit.model import Challenge
+from admit.tokens import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from admit.model import Authentication
+    from admit.store import ChallengeStore
+
+__all__ = ["Challenges"]
+
+
+class Challenges:
+    """Issues challenges and takes them back.
+
+    An attacker who holds a token of one purpose tries it at another, tries it twice, tries it late, or tries to burn
+    somebody's by guessing. So a challenge is taken only by its own kind, by one caller, in time, and with its secret;
+    a try that fails leaves it as it was.
+
+    Args:
+        store: Where they are kept.
+        clock: Returns the present time, aware and UTC.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(self, store: ChallengeStore, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def issue(  # noqa: PLR0913 -- what a challenge is made of
+        self,
+        kind: str,
+        subject: str,
+        lifetime: timedelta,
+        details: Mapping[str, str] | None = None,
+        *,
+        alone: bool = False,
+        authentications: tuple[Authentication, ...] = (),
+    ) -> str:
+        """Keep a new challenge and return its token, which is shown once and kept nowhere.
+
+        Args:
+            kind: What it is good for, and nothing else.
+            subject: Whom it is about.
+            lifetime: How long it may come back.
+            details: What to note besides.
+            alone: Whether it voids the older ones of its kind and subject.
+            authentications: What a half-done login has proven.
+        """
+        now = self._clock()
+        token = Token(tokens.new_id(), tokens.new_secret())
+        challenge = Challenge(
+            id=token.id,
+            kind=kind,
+            subject=subject,
+            secret_hash=tokens.hash_secret(token.secret),
+            created_at=now,
+            expires_at=now + lifetime,
+            details=details or {},
+            authentications=authentications,
+        )
+        self._store.add_challenge(challenge, alone=alone)
+        return str(token)
+
+    def look(self, kind: str, token: str) -> Challenge:
+        """Return the challenge of this kind that ``token`` opens, and leave it to be taken.
+
+        Raises:
+            InvalidChallenge: There is none, or not any more.
+        """
+        parsed = tokens.parse_challenge(token)
+        found = None if parsed is None else self._store.get_challenge(parsed.id)
+        if parsed is None or found is None:
+            raise InvalidChallenge(reason="unknown or used")
+        if not tokens.matches(parsed.secret, found.secret_hash) or found.kind != kind:
+            raise InvalidChallenge(reason="of another kind, or another's")
+        if self._clock() >= found.expires_at:
+            raise InvalidChallenge(reason="too old")
+        return found
+
+    def take(self, kind: str, token: str) -> Challenge:
+        """Return the challenge of this kind that ``token`` opens: exactly one caller gets it.
+
+        Raises:
+            InvalidChallenge: There is none, or not any more.
+        """
+        taken = self._store.take_challenge(self.look(kind, token).id)
+        if taken is None:
+            raise InvalidChallenge(reason="used at the same moment")
+        return taken
+
+    def void(self, subject: str, *, kind: str | None = None) -> int:
+        """Make the subject's challenges worthless, of one kind or all; return how many there were."""
+        return self._store.delete_challenges(subject, kind=kind)

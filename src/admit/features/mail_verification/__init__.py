@@ -1,0 +1,178 @@
+"""Confirming that a mail address is its owner's.
+
+An attacker signs up with somebody else's address and waits for its owner to confirm it; opens a link of their own in
+somebody's browser to log them in as another; or has a link opened by a scanner. So a link confirms and does nothing
+else, takes a press of a button, and keeps what was set up only in the browser that did: anywhere else it voids it,
+and the owner of the address chooses anew.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from admit import identifiers, tokens
+from admit.errors import InvalidChallenge
+from admit.events import Event
+from admit.feature import Context, Face, Feature, Reply, Token, action
+from admit.model import Credential, IdentifierKind
+from admit.settings import setting
+
+if TYPE_CHECKING:
+    from admit.model import Account
+
+__all__ = ["Confirmed", "IdentifierVerified", "MailVerification", "RequestForm", "Requested", "TokenForm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifierVerified(Event):
+    """A mail address was confirmed; ``kept`` tells whether what was set up before it still stands."""
+
+    kept: bool
+
+
+class RequestForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The address that wants another link."""
+
+    email: str
+
+
+class TokenForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The token of a link."""
+
+    token: Token
+
+
+class Requested(msgspec.Struct, frozen=True, kw_only=True):
+    """That a mail is on its way, if the address is one that waits for it."""
+
+    next: str = "check_mail"
+
+
+class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes next: logging in (``sign_in``), or choosing a password (``choose_secret``) by a link."""
+
+    next: str
+    url: str | None = None
+
+
+class MailVerification(Feature):
+    """Sends a link to each new address, and confirms the address when it comes back.
+
+    .. versionadded:: 0.2
+    """
+
+    name = "mail_verification"
+    sends_mail = True
+
+    lifetime: timedelta = setting(timedelta(hours=24), "How long a link works.")
+    required: bool = setting(True, "Whether an account can be used only once its address is confirmed.")
+
+    @property
+    def demands_verified(self) -> bool:
+        """Whether accounts can be used only once their mail address is confirmed."""
+        return self.required
+
+    def welcome(self, ctx: Context, account: Account) -> bool:
+        """Send the first link, and mark the browser that made the account."""
+        if account.email is None:
+            return False
+        mark = tokens.new_secret()
+        ctx.credentials.add_credential(
+            Credential(
+                id=tokens.new_id(),
+                kind=self.name,
+                key=account.id,
+                subject=account.id,
+                secret=tokens.hash_secret(mark).hex(),
+                created_at=ctx.now,
+            )
+        )
+        ctx.keeps[self.name] = mark
+        self._send(ctx, account)
+        return True
+
+    @action("POST", "/verify/request", title="Send the link again", page="mail_verification/request", status=202)
+    def request(self, ctx: Context, form: RequestForm) -> Reply[Requested]:
+        """Send another link, if the address waits for one. The answer does not tell."""
+        ctx.throttle.request(ctx.client)
+        key = identifiers.key_of(form.email)
+        account = ctx.accounts.find_account(key) if key else None
+        if account is not None and account.is_open and not account.is_verified:
+            self._send(ctx, account)
+        return Reply(Requested(), page="mail_verification/sent")
+
+    @action("GET", "/verify", title="Confirm your address", page="mail_verification/confirm", faces=[Face.PAGE])
+    def form(self, ctx: Context) -> Reply[None]:
+        """Show the button that confirms: scanners follow links, people press buttons."""
+        ctx.gate.look(self.name, ctx.kept.get("link", ""))
+        return Reply(None)
+
+    @action(
+        "POST",
+        "/verify",
+        title="Confirm your address",
+        page="mail_verification/confirm",
+        errors=[InvalidChallenge],
+        link="/verify/<token>",
+    )
+    def confirm(self, ctx: Context, form: TokenForm) -> Reply[Confirmed]:
+        """Confirm the address that the link was sent to. Nobody is logged in by it."""
+        taken = ctx.gate.take(self.name, form.token)
+        account = ctx.accounts.get_account(taken.subject)
+        if account is None or not account.is_open:
+            raise InvalidChallenge(reason="the account is gone, or locked")
+        self._verify(ctx, account, taken.details["key"])
+        kept = self._was_set_up_here(ctx, account)
+        url = None if kept else self._void(ctx, account)
+        ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=kept))
+        ctx.keeps.update({self.name: "", "link": ""})
+        return Reply(
+            Confirmed(next="sign_in" if kept else "choose_secret", url=url), page="mail_verification/confirmed"
+        )
+
+    def _send(self, ctx: Context, account: Account) -> None:
+        if account.email is None:
+            return
+        token = ctx.gate.challenge(self.name, account.id, self.lifetime, {"key": account.email.key})
+        ctx.send(
+            account,
+            "mail_verification/mail",
+            account=account,
+            url=ctx.url("mail_verification.confirm", token=token),
+            hours=int(self.lifetime.total_seconds() // 3600),
+        )
+
+    def _verify(self, ctx: Context, account: Account, key: str) -> None:
+        """Note that the address with this key is confirmed; the link is bound to the address that it went to."""
+        verified = tuple(
+            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL and one.key == key else one
+            for one in account.identifiers
+        )
+        if verified == account.identifiers or not ctx.accounts.replace_account(
+            account, replace(account, identifiers=verified)
+        ):
+            raise InvalidChallenge(reason="the account has changed meanwhile")
+
+    def _was_set_up_here(self, ctx: Context, account: Account) -> bool:
+        """Tell whether this browser is the one that made the account; asked once."""
+        mark = ctx.credentials.get_credential(self.name, account.id)
+        shown = ctx.kept.get(self.name, "")
+        if mark is None:
+            return False
+        ctx.credentials.delete_credential(mark.id)
+        return hmac.compare_digest(tokens.hash_secret(shown).hex(), mark.secret)
+
+    def _void(self, ctx: Context, account: Account) -> str | None:
+        """Make worthless what whoever signed up has set up; return where the owner can choose anew."""
+        for credential in ctx.credentials.list_credentials(account.id):
+            ctx.credentials.delete_credential(credential.id)
+        ctx.gate.revoke_all(account.id, by="verification")
+        ctx.gate.challenges.void(account.id)
+        fresh = ctx.accounts.get_account(account.id) or account
+        ways = (feature.recover(ctx, fresh) for feature in ctx.features.values())
+        return next((way for way in ways if way is not None), None)

@@ -1,0 +1,284 @@
+"""Passwords: logging in by one, changing it, and proving once more who one is.
+
+An attacker guesses, measures time to learn which accounts exist, sends what two hashes take for one password, floods
+the machine with logins until it has no memory or thread left, and changes the password of a session that they have
+stolen. So every try is counted before it is looked at and costs exactly one hash, whether there is such an account or
+not; hashing is bounded; and a change asks for the old password, ends the other sessions and tells the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from admit.features.password.hashing import Hasher
+from admit.features.password.policy import BreachCheck
+
+from admit import identifiers, tokens
+from admit.errors import (
+    InvalidCredentials,
+    InvalidInput,
+    Overloaded,
+    Text,
+    Throttled,
+    VerificationRequired,
+)
+from admit.events import Event, LoginFailed
+from admit.feature import Context, Demand, Face, Feature, Reply, Secret, Shown, Signed, action
+from admit.features.password import policy
+from admit.model import Credential, Factor
+from admit.settings import setting
+
+if TYPE_CHECKING:
+    from admit.model import Account
+    from admit.throttle import Attempt
+
+__all__ = [
+    "Changed",
+    "ConfirmForm",
+    "LoginForm",
+    "NewPasswordForm",
+    "Password",
+    "PasswordChanged",
+    "StrengthForm",
+    "StrengthView",
+]
+
+_KNOW = frozenset({Factor.KNOW})
+# How often to try again when another request changes the same password first.
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChanged(Event):
+    """There is another password, and ``ended`` other sessions have ended for it."""
+
+    ended: int
+
+
+class LoginForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who somebody says they are, and the proof."""
+
+    identifier: str
+    password: Secret
+    remember: bool = False
+
+
+class ConfirmForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The proof of who is logged in already."""
+
+    password: Secret
+
+
+class NewPasswordForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The password that counts, and the one that is to."""
+
+    old_password: Secret
+    password: Secret
+
+
+class StrengthForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A password that somebody thinks of."""
+
+    password: Secret
+
+
+class StrengthView(msgspec.Struct, frozen=True, kw_only=True):
+    """How hard a password is to guess, from 0 to 4, and what would make it harder."""
+
+    score: int
+    warning: str | None = None
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """That the new password counts, and how many other logins have ended for it."""
+
+    ended: int
+
+
+class Password(Feature):
+    """Lets people log in by a password that they have chosen.
+
+    .. versionadded:: 0.2
+    """
+
+    name = "password"
+    logs_in = "login"
+    proves = "confirm"
+    well_known: ClassVar[Mapping[str, str]] = {"change-password": "change"}
+
+    min_length: int = setting(15, "How many characters a password has at least (NIST SP 800-63B-4, section 3.1.1.2).")
+    min_length_with_factor: int = setting(8, "The same where the account has a second factor as well.")
+    memory_kib: int = setting(19456, "How much memory one hash takes, in KiB (argon2id).")
+    time_cost: int = setting(2, "How many passes one hash makes over it.")
+    parallelism: int = setting(1, "How many lanes one hash has.")
+    hashes_at_once: int = setting(1, "How many passwords one process hashes at the same time.")
+    logins_at_once: int = setting(4, "How many may hash or wait in one process; one more is told to try again.")
+    breach_check: BreachCheck | None = setting(
+        None, "Tells whether a password is known from a breach; None for no check."
+    )
+
+    @cached_property
+    def hasher(self) -> Hasher:
+        """What hashes the passwords, made at its first use in each process."""
+        return Hasher(
+            memory_kib=self.memory_kib,
+            time_cost=self.time_cost,
+            parallelism=self.parallelism,
+            at_once=self.hashes_at_once,
+            waiting=self.logins_at_once,
+        )
+
+    # -- actions -----------------------------------------------------------------------------------
+
+    @action(
+        "POST",
+        "/sign-in",
+        title="Sign in",
+        page="password/sign_in",
+        shown=Shown.GUESTS,
+        errors=[InvalidCredentials, Throttled, Overloaded, VerificationRequired],
+    )
+    def login(self, ctx: Context, form: LoginForm) -> Reply[Signed]:
+        """Log in by identifier and password.
+
+        Unknown accounts, wrong passwords, accounts without one and locked ones get the same answer.
+        """
+        key = identifiers.key_of(form.identifier) or ""
+        account = ctx.accounts.find_account(key)
+        # Whatever is asked of a known account is asked of an unknown one: time must not tell them apart.
+        subject = account.id if account else ""
+        device = ctx.devices.recognize(ctx.marks, subject)
+        attempt = ctx.throttle.attempt(subject or key, ctx.client, device=device, subject=subject)
+        if not self._verify(ctx, subject, form.password, attempt):
+            reason = "wrong password" if account else "unknown account"
+            ctx.publish(LoginFailed(at=ctx.now, subject=subject, method=self.name, reason=reason, client=ctx.client))
+            raise InvalidCredentials(reason=reason)
+        return ctx.admit(subject, self.name, _KNOW, remember=form.remember)
+
+    @action(
+        "POST",
+        "/password/confirm",
+        title="Confirm with your password",
+        page="password/confirm",
+        demands=Demand.SESSION,
+        errors=[InvalidCredentials, Throttled, Overloaded],
+    )
+    def confirm(self, ctx: Context, form: ConfirmForm) -> Reply[Signed]:
+        """Prove once more who is logged in, which makes the session fresh."""
+        account = ctx.demand_account()
+        self._demand(ctx, account, form.password)
+        return ctx.confirm(account.id, self.name, _KNOW)
+
+    @action(
+        "POST",
+        "/password",
+        title="Change password",
+        page="password/change",
+        shown=Shown.MEMBERS,
+        demands=Demand.SESSION,
+        errors=[InvalidCredentials, Throttled, Overloaded],
+    )
+    def change(self, ctx: Context, form: NewPasswordForm) -> Reply[Changed]:
+        """Change the password: the other sessions end, this one gets a new token, and the owner is told."""
+        account = ctx.demand_account()
+        self._demand(ctx, account, form.old_password, field="old_password")
+        credential = self.enroll(ctx, account, form.password)
+        self._write(ctx, account, credential)
+        ctx.confirm(account.id, self.name, _KNOW)
+        return Reply(Changed(ended=self._settle(ctx, account)), page="password/changed")
+
+    @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON])
+    def strength(self, ctx: Context, form: StrengthForm) -> Reply[StrengthView]:
+        """Tell how hard a password is to guess. It is neither kept nor compared with anybody's."""
+        del ctx
+        found = policy.strength(form.password, ())
+        return Reply(StrengthView(score=found.score, warning=found.warning))
+
+    # -- for other features ------------------------------------------------------------------------
+
+    def enroll(self, ctx: Context, account: Account, secret: str) -> Credential:
+        """Return the credential that would keep a password; nothing is written.
+
+        Raises:
+            InvalidInput: The password is not good enough; the message says why.
+            Overloaded: Too many are hashed right now.
+        """
+        policy.check(
+            secret,
+            minimum=self._minimum(ctx, account),
+            words=[ctx.site_name, *(one.value for one in account.identifiers)],
+            breach_check=self.breach_check,
+        )
+        return Credential(
+            id=tokens.new_id(),
+            kind=self.name,
+            key=account.id,
+            subject=account.id,
+            secret=self.hasher.hash(secret),
+            created_at=ctx.now,
+        )
+
+    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
+        """Make ``credential`` the one that counts; all sessions end, and the owner is told."""
+        self._write(ctx, account, credential)
+        self._settle(ctx, account)
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _verify(self, ctx: Context, subject: str, password: str, attempt: Attempt) -> bool:
+        """Tell whether the password is the subject's, with exactly one hash; note it anew if it needs a better one."""
+        credential = ctx.credentials.get_credential(self.name, subject)
+        try:
+            verdict = self.hasher.verify(password, credential.secret if credential else None)
+        except Overloaded:
+            attempt.withdraw()  # it was not looked at
+            raise
+        if credential is None or not verdict.matches:
+            return False
+        attempt.succeeded()
+        if verdict.new_hash is not None:
+            # Lost to another change of the password: then there is nothing to note.
+            ctx.credentials.replace_credential(credential, replace(credential, secret=verdict.new_hash))
+        return True
+
+    def _demand(self, ctx: Context, account: Account, password: str, field: str = "password") -> None:
+        device = ctx.devices.recognize(ctx.marks, account.id)
+        attempt = ctx.throttle.attempt(account.id, ctx.client, device=device, subject=account.id)
+        if not self._verify(ctx, account.id, password, attempt):
+            ctx.publish(
+                LoginFailed(
+                    at=ctx.now, subject=account.id, method=self.name, reason="wrong password", client=ctx.client
+                )
+            )
+            raise InvalidCredentials(reason=f"wrong {field}")
+
+    def _minimum(self, ctx: Context, account: Account) -> int:
+        kinds = {one.kind for one in ctx.credentials.list_credentials(account.id)}
+        has_factor = any(feature.second_factor and name in kinds for name, feature in ctx.features.items())
+        return self.min_length_with_factor if has_factor else self.min_length
+
+    def _write(self, ctx: Context, account: Account, credential: Credential) -> None:
+        for _ in range(_TRIES):
+            old = ctx.credentials.get_credential(self.name, account.id)
+            if old is None:
+                written = ctx.credentials.add_credential(credential)
+            else:
+                changed = replace(old, secret=credential.secret, created_at=credential.created_at)
+                written = ctx.credentials.replace_credential(old, changed)
+            if written:
+                return
+        raise InvalidInput({"password": Text("It was changed by somebody else at the same moment. Please try again.")})
+
+    def _settle(self, ctx: Context, account: Account) -> int:
+        """End what rested on the old password: sessions, links, half-done logins and known devices."""
+        keep = ctx.admitted.session.id if ctx.admitted else None
+        ctx.gate.challenges.void(account.id)
+        ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
+        ctx.devices.forget(account.id)
+        ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
+        ctx.send(account, "password/changed_mail", account=account, at=ctx.now, url=ctx.url("password_reset.ask"))
+        return ended

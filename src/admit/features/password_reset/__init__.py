@@ -1,0 +1,141 @@
+"""Regaining an account whose password is forgotten, by a link to its address.
+
+An attacker asks for a link with a Host header of their own, asks to learn who has an account, guesses or replays
+tokens, uses two at once or an old one, and hopes to be logged in past a second factor. So the link's host is
+configured, the answer is the same for all, a token is random, hashed, for one use and one purpose, dies with newer
+ones and with any change of the password, and nobody is logged in by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from admit import identifiers
+from admit.errors import InvalidChallenge
+from admit.events import Event
+from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Token, action
+from admit.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admit.feature import SecretKeeper
+    from admit.model import Account
+
+__all__ = ["AskForm", "Asked", "ChooseForm", "Chosen", "PasswordReset", "PasswordWasReset"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordWasReset(Event):
+    """A password was chosen anew by a link."""
+
+
+class AskForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose password is forgotten: a mail address or a user name."""
+
+    identifier: str
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """That a mail is on its way, if there is such an account."""
+
+    next: str = "check_mail"
+
+
+class ChooseForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The token of a link, and the new password."""
+
+    token: Token
+    password: Secret
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """That the new password counts, and how many logins have ended for it."""
+
+    next: str = "sign_in"
+
+
+class PasswordReset(Feature):
+    """Sends a link by which the owner of a confirmed address can choose a new password.
+
+    .. versionadded:: 0.2
+    """
+
+    name = "password_reset"
+    sends_mail = True
+
+    lifetime: timedelta = setting(timedelta(minutes=20), "How long a link works.")
+
+    def missing(self, features: Mapping[str, Feature]) -> str | None:
+        """Return what this feature lacks: one that keeps passwords."""
+        from admit.feature import SecretKeeper
+
+        if any(isinstance(one, SecretKeeper) for one in features.values()):
+            return None
+        return "PasswordReset has no passwords to reset. Add Password() to the features, or take PasswordReset out."
+
+    def recover(self, ctx: Context, account: Account) -> str | None:
+        """Return a link by which the owner of the account can choose a password."""
+        return ctx.url("password_reset.choose", token=self._token(ctx, account))
+
+    @action(
+        "POST",
+        "/password-reset",
+        title="Forgot your password?",
+        page="password_reset/ask",
+        shown=Shown.GUESTS,
+        status=202,
+    )
+    def ask(self, ctx: Context, form: AskForm) -> Reply[Asked]:
+        """Send a link, if there is an account with a confirmed address. The answer does not tell."""
+        ctx.throttle.request(ctx.client)
+        key = identifiers.key_of(form.identifier)
+        account = ctx.accounts.find_account(key) if key else None
+        if account is not None and account.is_open and account.email and account.email.verified_at:
+            minutes = int(self.lifetime.total_seconds() // 60)
+            url = ctx.url("password_reset.choose", token=self._token(ctx, account))
+            ctx.send(account, "password_reset/mail", account=account, url=url, minutes=minutes)
+        return Reply(Asked(), page="password_reset/asked")
+
+    @action(
+        "GET", "/password-reset/choose", title="Choose a new password", page="password_reset/choose", faces=[Face.PAGE]
+    )
+    def form(self, ctx: Context) -> Reply[None]:
+        """Show the form, if the link still works; nothing is changed by looking."""
+        ctx.gate.look(self.name, ctx.kept.get("link", ""))
+        return Reply(None)
+
+    @action(
+        "POST",
+        "/password-reset/choose",
+        title="Choose a new password",
+        page="password_reset/choose",
+        errors=[InvalidChallenge],
+        link="/password-reset/<token>",
+    )
+    def choose(self, ctx: Context, form: ChooseForm) -> Reply[Chosen]:
+        """Make a new password the one that counts. All sessions end, and nobody is logged in by it."""
+        account = ctx.accounts.get_account(ctx.gate.look(self.name, form.token).subject)
+        if account is None or not account.is_open:
+            raise InvalidChallenge(reason="the account is gone, or locked")
+        keeper = self._keeper(ctx)
+        # Refused before the link is used up: a password that is too short must not cost another mail.
+        credential = keeper.enroll(ctx, account, form.password)
+        ctx.gate.take(self.name, form.token)
+        keeper.replace(ctx, account, credential)
+        ctx.publish(PasswordWasReset(at=ctx.now, subject=account.id))
+        ctx.keeps["link"] = ""
+        return Reply(Chosen(), page="password_reset/chosen")
+
+    def _token(self, ctx: Context, account: Account) -> str:
+        return ctx.gate.challenge(self.name, account.id, self.lifetime)
+
+    def _keeper(self, ctx: Context) -> SecretKeeper:
+        keeper = ctx.secret_keeper()
+        if keeper is None:
+            raise InvalidChallenge(reason="there is nothing to reset")
+        return keeper

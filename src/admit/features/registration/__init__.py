@@ -1,0 +1,188 @@
+"""Signing up: for everybody, by invitation, or not at all.
+
+An attacker signs up with addresses to learn which have accounts, by answer or by time; signs up with somebody else's
+address, to be in the account when its owner comes; sends fields that no form has; and sends two at once. So the answer
+is one and the same, with one hash and one mail on either path; an account whose address nobody has confirmed gives
+way to the next who signs up with it; and the store lets one of two win.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from admit import identifiers, tokens
+from admit.errors import AdmitError, ConfigurationError, IdentifierTaken, InvalidChallenge, InvalidInput, Text
+from admit.events import AccountCreated
+from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
+from admit.model import Account
+from admit.settings import setting
+
+if TYPE_CHECKING:
+    from admit.gate import Gate
+    from admit.model import Credential, Identifier
+
+__all__ = ["Registered", "Registration", "RegistrationClosed", "SignUp", "SignUpForm"]
+
+#: What an invitation is among the challenges.
+_INVITATION = "invitation"
+
+
+class SignUp(StrEnum):
+    """Who may sign up."""
+
+    OPEN = "open"
+    INVITATION = "invitation"
+    CLOSED = "closed"
+
+
+class RegistrationClosed(AdmitError):
+    """Nobody can sign up, or not without an invitation."""
+
+    code = "registration_closed"
+    status = 403
+    message = "Signing up is by invitation only, or not possible at all."
+
+
+class SignUpForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody signs up with."""
+
+    email: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    invitation: Token | None = None
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes next: a mail (``check_mail``), or logging in (``sign_in``)."""
+
+    next: str
+
+
+class Registration(Feature):
+    """Lets people make accounts.
+
+    .. versionadded:: 0.2
+    """
+
+    name = "registration"
+    sends_mail = True
+
+    mode: SignUp = setting(SignUp.OPEN, "Who may sign up.")
+    identifiers: tuple[str, ...] = setting(("email",), 'What an account is named by: "email", "username", or both.')
+    invitation_lifetime: timedelta = setting(timedelta(days=7), "How long an invitation can be used.")
+
+    def __post_init__(self) -> None:
+        """Check that accounts have a name."""
+        super().__post_init__()
+        if not self.identifiers or not set(self.identifiers) <= {"email", "username"}:
+            message = f'{self.key("identifiers")} is {self.identifiers!r}. Set it to ("email",), ("username",) or both.'
+            raise ConfigurationError(message)
+
+    @action(
+        "POST",
+        "/sign-up",
+        title="Sign up",
+        page="registration/sign_up",
+        shown=Shown.GUESTS,
+        status=202,
+        errors=[RegistrationClosed, IdentifierTaken, InvalidChallenge],
+        link="/invitation/<token>",
+    )
+    def sign_up(self, ctx: Context, form: SignUpForm) -> Reply[Registered]:
+        """Make an account. The answer does not tell whether the address has one already."""
+        self._refuse_uninvited(ctx, form)
+        ctx.throttle.request(ctx.client)
+        account = self._account(ctx, form)
+        self._refuse_taken_username(ctx, account)
+        credentials = _credentials(ctx, account, form.password)
+        if self.mode is SignUp.INVITATION:
+            ctx.gate.take(_INVITATION, form.invitation or "")
+        self._keep(ctx, account, credentials)
+        waits = account.email is not None
+        return Reply(Registered(next="check_mail" if waits else "sign_in"), page="registration/signed_up")
+
+    def invite(self, gate: Gate) -> str:
+        """Return the token of a new invitation, for one account.
+
+        .. versionadded:: 0.2
+        """
+        return gate.challenges.issue(_INVITATION, "", self.invitation_lifetime)
+
+    def _refuse_uninvited(self, ctx: Context, form: SignUpForm) -> None:
+        if self.mode is SignUp.CLOSED or (self.mode is SignUp.INVITATION and not form.invitation):
+            raise RegistrationClosed
+        if self.mode is SignUp.INVITATION:
+            ctx.gate.look(_INVITATION, form.invitation or "")
+
+    def _account(self, ctx: Context, form: SignUpForm) -> Account:
+        """Return the account that is to be, whose identifiers are acceptable.
+
+        Raises:
+            InvalidInput: One is missing or not acceptable; all that is wrong is said at once.
+        """
+        found: list[Identifier] = []
+        wrong: dict[str, str] = {}
+        for kind, value, read in (
+            ("email", form.email, identifiers.email),
+            ("username", form.username, identifiers.username),
+        ):
+            try:
+                if kind in self.identifiers:
+                    found.append(read(value or "", field=kind))
+                elif value is not None:
+                    wrong[kind] = Text("There is no such field.")
+            except InvalidInput as error:
+                wrong.update(error.fields)
+        if wrong:
+            raise InvalidInput(wrong)
+        return Account(id=tokens.new_account_id(ctx.now), identifiers=tuple(found), created_at=ctx.now)
+
+    def _refuse_taken_username(self, ctx: Context, account: Account) -> None:
+        # User names are public, so that this tells nothing new; an address is not, and must not be told.
+        holder = ctx.accounts.find_account(account.username.key) if account.username else None
+        if holder is not None and not _gives_way(ctx, holder, account):
+            raise IdentifierTaken(field="username")
+
+    def _keep(self, ctx: Context, account: Account, credentials: list[Credential]) -> None:
+        holder = ctx.accounts.find_account(account.email.key) if account.email else None
+        if holder is not None and _gives_way(ctx, holder, account):
+            ctx.gate.challenges.void(holder.id)
+            ctx.accounts.delete_account(holder.id)
+        try:
+            ctx.accounts.add_account(account, *credentials)
+        except IdentifierTaken:
+            self._tell_owner(ctx, account)
+            return
+        ctx.publish(AccountCreated(at=ctx.now, subject=account.id, method=self.name))
+        mailed = [feature.welcome(ctx, account) for feature in ctx.features.values()]
+        if account.email and not any(mailed):
+            ctx.send(account, "registration/welcome", account=account)
+
+    def _tell_owner(self, ctx: Context, account: Account) -> None:
+        """Tell the owner of the address that somebody tried, instead of telling that somebody."""
+        owner = ctx.accounts.find_account(account.email.key) if account.email else None
+        if owner is None:  # the user name was taken at the same moment
+            raise IdentifierTaken(field="username")
+        ctx.send(owner, "registration/taken", account=owner, url=ctx.url("account.show"))
+
+
+def _gives_way(ctx: Context, holder: Account, account: Account) -> bool:
+    """Tell whether an account was never anybody's: its address is the new one's and was never confirmed."""
+    if not ctx.gate.verified_only or holder.is_verified or holder.email is None or account.email is None:
+        return False
+    return holder.email.key == account.email.key
+
+
+def _credentials(ctx: Context, account: Account, secret: str | None) -> list[Credential]:
+    keeper = ctx.secret_keeper()
+    if keeper is None:
+        if secret is not None:
+            raise InvalidInput({"password": Text("There is no such field.")})
+        return []
+    if secret is None:
+        raise InvalidInput({"password": Text("It is missing.")})
+    return [keeper.enroll(ctx, account, secret)]

@@ -1,0 +1,171 @@
+"""Accounts in an application: its features, and what each request gives to their actions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from admit.errors import ConfigurationError
+from admit.feature import Context
+from admit.flask.context import request_globals, the_request
+from admit.flask.cookies import DEVICES, PENDING, KeptCookie
+from admit.flask.languages import best_language
+from admit.flask.stored_login import client, store_trouble
+from admit.known_devices import KnownDevices
+from admit.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from admit.feature import Action, Feature
+    from admit.flask.mailing import Mailing
+    from admit.flask.settings import AccountSettings
+    from admit.flask.stored_login import StoredLogin
+    from admit.model import Account
+    from admit.store import AccountStore, CounterStore, CredentialStore, Stores
+    from admit.throttle import ThrottleSettings
+
+__all__ = ["Accounts", "Bound", "by_name", "kept_cookie"]
+
+#: What stands in front of the marks of several accounts in one cookie.
+_PARTED = "~"
+_MOST_MARKS = 4
+
+
+class Bound(NamedTuple):
+    """An action of one feature of this application."""
+
+    feature: Feature
+    action: Action
+
+    @property
+    def name(self) -> str:
+        """Its full name, such as ``devices.show``."""
+        return f"{self.feature.name}.{self.action.name}"
+
+
+class Accounts:
+    """What :class:`admit.flask.LoginManager` has besides, where there are features.
+
+    Args:
+        keeper: Who keeps the logins.
+        stores: What keeps accounts, credentials, challenges and counters.
+        features: The features, by name, with their settings.
+        settings: Where their pages are.
+        mailing: Who sends the mails.
+        throttle: How many tries are looked at.
+        clock: Returns the present time, aware and UTC.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what accounts are made of
+        self,
+        keeper: StoredLogin,
+        stores: Stores,
+        features: Mapping[str, Feature],
+        settings: AccountSettings,
+        mailing: Mailing,
+        *,
+        throttle: ThrottleSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.keeper = keeper
+        self.store, self.credentials, counters = _whole(stores)
+        self.features = features
+        self.settings = settings
+        self.mailing = mailing
+        self.throttle: Throttle = Throttle(counters, throttle, clock=clock, events=keeper.gate.events)
+        self.devices: KnownDevices = KnownDevices(self.credentials, clock)
+        self._clock = clock
+
+    def actions(self) -> list[Bound]:
+        """Return every action of every feature."""
+        return [Bound(feature, action) for feature in self.features.values() for action in feature.actions()]
+
+    def account(self) -> Account | None:
+        """Return the open account that the session of this request is about, asking the store once."""
+        held, request = request_globals(), the_request()
+        noted: tuple[Any, Account | None] | None = held.get("_admit_account")
+        if noted is None or noted[0] is not request:
+            session = self.keeper.stay().session
+            with store_trouble():
+                found = None if session is None else self.store.get_account(session.subject)
+            noted = held["_admit_account"] = request, found if found is not None and found.is_open else None
+        return noted[1]
+
+    def context(self) -> Context:
+        """Return what an action is given in this request."""
+        account = self.account()
+        language = best_language(the_request())
+        cookie = self.keeper.cookie
+        return Context(
+            gate=self.keeper.gate,
+            accounts=self.store,
+            credentials=self.credentials,
+            throttle=self.throttle,
+            devices=self.devices,
+            features=self.features,
+            now=self._clock(),
+            client=client(),
+            session=self.keeper.stay().session if account else None,
+            account=account,
+            marks=tuple((DEVICES.read(cookie) or "").split(_PARTED)[:_MOST_MARKS]),
+            pending_token=PENDING.read(cookie),
+            kept=_Kept(partial(_read_kept, cookie)),
+            language=language,
+            site_name=self.mailing.site_name,
+            post=partial(self.mailing.post, language),
+            url=self.mailing.url,
+        )
+
+    def remember_device(self, marks: Iterable[str], mark: str) -> str:
+        """Return the cookie's value with one mark more."""
+        return _PARTED.join([mark, *filter(None, marks)][:_MOST_MARKS])
+
+
+def by_name(features: Iterable[Feature], config: Mapping[str, Any]) -> dict[str, Feature]:
+    """Return the features by name, with the settings that the configuration has for them.
+
+    Raises:
+        ConfigurationError: Two have one name, or one has none.
+    """
+    found: dict[str, Feature] = {}
+    for feature in features:
+        name = feature.name
+        if not name.isidentifier() or name in found:
+            message = f"{type(feature).__name__} has the name {name!r}. Give each feature an identifier of its own."
+            raise ConfigurationError(message)
+        found[name] = feature.configured(config)
+    return found
+
+
+def kept_cookie(name: str) -> KeptCookie:
+    """Return the cookie in which a browser keeps what a feature gave it under this name."""
+    return KeptCookie(f"kept-{name}")
+
+
+class _Kept(dict[str, str]):
+    """What the browser keeps, read when it is asked for."""
+
+    def __init__(self, read: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._read = read
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what is kept under this name."""
+        found = self._read(name)
+        return default if found is None else found
+
+
+def _read_kept(settings: Any, name: str) -> str | None:
+    return kept_cookie(name).read(settings)
+
+
+def _whole(stores: Stores) -> tuple[AccountStore, CredentialStore, CounterStore]:
+    if stores.accounts is None or stores.credentials is None or stores.counters is None or stores.challenges is None:
+        message = (
+            "This store keeps no accounts. Give one that does, such as sqlite:///app.db, or two: "
+            'store=("postgresql+psycopg://…", "redis://…").'
+        )
+        raise ConfigurationError(message)
+    return stores.accounts, stores.credentials, stores.counters

@@ -1,0 +1,137 @@
+"""Answers of actions: as JSON or a problem document, as a page or a redirect, and the headers of all of them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from flask import current_app
+from werkzeug.exceptions import HTTPException
+
+from admit.errors import (
+    AdmitError,
+    InvalidInput,
+    MalformedBody,
+    Overloaded,
+    ReauthenticationRequired,
+    SessionRequired,
+    StoreError,
+    Throttled,
+    Unavailable,
+)
+from admit.flask.accounts import kept_cookie
+from admit.flask.cookies import DEVICES, PENDING
+from admit.flask.languages import said
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from admit.feature import Action, Context, Reply
+    from admit.flask.accounts import Accounts
+
+__all__ = ["REFUSALS", "as_json", "as_problem", "harden", "problem_of", "settle"]
+
+_PROBLEM = "application/problem+json"
+
+#: What an action may raise that is an answer.
+REFUSALS = (AdmitError, StoreError, HTTPException)
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # And not no-referrer, with which browsers send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def harden(response: Response) -> Response:
+    """Add the headers that every answer of ours has."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.vary.update(["Cookie", "Sec-Fetch-Site", "Origin", "Accept-Language"])
+    return response
+
+
+def problem_of(error: Exception) -> AdmitError:
+    """Return what to tell the client of what was raised: never what a store or a driver said."""
+    return error if isinstance(error, AdmitError) else Unavailable()
+
+
+def as_json(action: Action, reply: Reply[Any]) -> Response:
+    """Return the data of a reply."""
+    if reply.data is None:
+        return current_app.response_class(status=HTTPStatus.NO_CONTENT)
+    body = msgspec.json.encode(reply.data)
+    return current_app.response_class(body, status=action.status, mimetype="application/json")
+
+
+def as_problem(accounts: Accounts, error: AdmitError, language: str) -> Response:
+    """Return the problem document of an error (RFC 9457)."""
+    status = HTTPStatus(error.status)
+    message = said(error.message, language)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": message,
+        "code": error.problem_code,
+        "error": message,
+        **_particulars(accounts, error, language),
+    }
+    response = current_app.response_class(msgspec.json.encode(body), status=status, mimetype=_PROBLEM)
+    add_error_headers(response, error)
+    return response
+
+
+def add_error_headers(response: Response, error: AdmitError) -> None:
+    """Add what HTTP wants with some statuses."""
+    if isinstance(error, Throttled | Overloaded | Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Cookie realm="login"'
+
+
+def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[str, Any]:
+    if isinstance(error, InvalidInput | MalformedBody) and error.fields:
+        return {"fields": {name: said(text, language) for name, text in error.fields.items()}}
+    if isinstance(error, ReauthenticationRequired):
+        return {"methods": _methods(accounts, "proves")}
+    if isinstance(error, SessionRequired):
+        return {"methods": _methods(accounts, "logs_in")}
+    return {}
+
+
+def _methods(accounts: Accounts, way: str) -> list[dict[str, str]]:
+    """Return what would do, as names of features and paths of actions."""
+    prefix = accounts.settings.api_prefix
+    wanted = {f"{one.name}.{getattr(one, way)}" for one in accounts.features.values() if getattr(one, way)}
+    found = [bound for bound in accounts.actions() if bound.name in wanted]
+    return [{"name": one.feature.name, "method": one.action.method, "path": prefix + one.action.path} for one in found]
+
+
+def settle(accounts: Accounts, ctx: Context, response: Response) -> Response:
+    """Give the client the cookies that the action has decided on."""
+    cookie = accounts.keeper.cookie
+    if ctx.admitted is not None:
+        accounts.keeper.hand_out(ctx.admitted)
+        PENDING.clear(response, cookie)
+    if ctx.pending is not None:
+        PENDING.put(response, cookie, ctx.pending.token)
+    if ctx.mark is not None:
+        DEVICES.put(response, cookie, accounts.remember_device(ctx.marks, ctx.mark))
+    if ctx.leaves:
+        accounts.keeper.end()
+        PENDING.clear(response, cookie)
+    for name, value in ctx.keeps.items():
+        kept = kept_cookie(name)
+        kept.put(response, cookie, value) if value else kept.clear(response, cookie)
+    return response

@@ -1,0 +1,51 @@
+"""Refusing what another site made a browser send.
+
+An attacker's page makes the victim's browser send a form, a fetch or an image load here, with the victim's cookies.
+``Sec-Fetch-Site`` is set by the browser itself, and no page can change it. A browser without it sends ``Origin``
+with what changes something. A request without either is no browser's (OWASP, Cross-Site Request Forgery Prevention).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from admit.errors import CrossSiteRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flask import Request
+
+__all__ = ["refuse_cross_site"]
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_OURS = {"same-origin", "none"}
+
+
+def refuse_cross_site(request: Request, trusted: Collection[str] = ()) -> None:
+    """Let a request pass if it comes from this very origin, or only follows a link to here.
+
+    Args:
+        request: The request.
+        trusted: Other origins that may send what changes something, such as ``https://app.example``.
+
+    Raises:
+        CrossSiteRequest: It comes from elsewhere, a sibling host of this site included.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if origin is not None and origin in trusted:
+        return
+    if request.method in _SAFE:
+        allowed = site is None or site in _OURS or _follows_link(request)
+    elif site is not None:
+        allowed = site in _OURS
+    else:
+        allowed = origin is None or origin == f"{request.scheme}://{request.host}"
+    if not allowed:
+        raise CrossSiteRequest(reason=f"sec-fetch-site {site}, origin {origin}")
+
+
+def _follows_link(request: Request) -> bool:
+    # A frame, an image or a fetch of another site would tell it by size or time what is in the answer.
+    mode, target = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest", "document")
+    return mode == "navigate" and target == "document"

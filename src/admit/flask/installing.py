@@ -1,0 +1,94 @@
+"""Putting accounts into an application: their routes, their mails, and where guards send those whom they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from admit.errors import ConfigurationError
+from admit.flask.accounts import Accounts
+from admit.flask.blueprint import mount
+from admit.flask.mailing import Mailing, public_url
+from admit.flask.pages import Pages
+from admit.flask.settings import AccountSettings
+from admit.mail import MailSettings, sender_of
+from admit.throttle import ThrottleSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from flask import Flask
+
+    from admit.feature import Feature
+    from admit.flask.login_manager import LoginManager
+    from admit.flask.stored_login import StoredLogin
+    from admit.store import Stores
+
+__all__ = ["install"]
+
+
+def install(  # noqa: PLR0913 -- what accounts are made of
+    app: Flask,
+    login_manager: LoginManager[Any],
+    keeper: StoredLogin,
+    *,
+    stores: Stores,
+    features: Mapping[str, Feature],
+    mail: Any,
+    clock: Callable[[], datetime],
+) -> Accounts:
+    """Give an application the pages and the JSON API of its features.
+
+    Raises:
+        ConfigurationError: A feature lacks something; the message says what to add.
+    """
+    for feature in features.values():
+        lacking = feature.missing(features)
+        if lacking is not None:
+            raise ConfigurationError(lacking)
+    settings = AccountSettings.from_mapping(app.config)
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    mailing = _mailing(app, settings, features, mail)
+    throttle = ThrottleSettings.from_mapping(app.config)
+    accounts = Accounts(keeper, stores, features, settings, mailing, throttle=throttle, clock=clock)
+    pages = Pages(accounts)
+    mailing.path = pages.path
+    keeper.accounts = accounts
+    mount(app, accounts, pages)
+    _send_the_refused_to_our_pages(app, login_manager, accounts)
+    return accounts
+
+
+def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Feature], mail: Any) -> Mailing:
+    is_development = app.debug or app.testing or not any(feature.sends_mail for feature in features.values())
+    base = public_url(app, settings, is_development=is_development)
+    mail_settings = MailSettings.from_mapping(app.config)
+    source = mail or mail_settings.url
+    if source is None and not is_development:
+        message = (
+            "There are features that send mails, and nobody who sends them. "
+            'Set ADMIT_MAIL_URL, as in "smtp://user:password@mail.example:587".'
+        )
+        raise ConfigurationError(message)
+    name = settings.site_name or str(urlsplit(base).hostname)
+    return Mailing(app, sender_of(source or "console:", mail_settings), base=base, site_name=name)
+
+
+def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any], accounts: Accounts) -> None:
+    app.extensions["admit"] = replace(app.extensions["admit"], problem_json=app.config.get("ADMIT_PROBLEM_JSON", True))
+    names = [bound.name for bound in accounts.actions()]
+    logins = (f"{one.name}.{one.logs_in}" for one in accounts.features.values() if one.logs_in)
+    login = next(logins, None)
+    if login is not None and login_manager.login_view is None:
+        login_manager.login_view = accounts.settings.prefix + _path(accounts, login)
+    if "reauthenticate.show" in names and login_manager.refresh_view is None:
+        login_manager.refresh_view = accounts.settings.prefix + _path(accounts, "reauthenticate.show")
+
+
+def _path(accounts: Accounts, name: str) -> str:
+    return next(bound.action.path for bound in accounts.actions() if bound.name == name)

@@ -1,0 +1,84 @@
+"""Mails of features: made of templates, with links to the address that the site itself has said it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from admit.errors import ConfigurationError
+from admit.flask.languages import said
+from admit.mail import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Flask
+
+    from admit.flask.settings import AccountSettings
+    from admit.mail import Sender
+
+__all__ = ["Mailing", "public_url"]
+
+#: Where Flask's own server listens during development.
+_DEVELOPMENT = "http://127.0.0.1:5000"
+
+
+class Mailing:
+    """Sends the mails of an application's features.
+
+    An attacker asks for a reset with a Host header of their own, so that the owner gets a link that brings the token
+    to them. So no address in a mail comes from a request.
+
+    Args:
+        app: The application, for its templates.
+        sender: Who sends.
+        base: The address of the site.
+        site_name: What it is called.
+        path: Makes a path of an action's full name and the parts of its path.
+    """
+
+    def __init__(self, app: Flask, sender: Sender, *, base: str, site_name: str, path: Callable[..., str]) -> None:
+        self._app = app
+        self._sender = sender
+        self._path = path
+        self.base = base
+        self.site_name = site_name
+
+    def url(self, name: str, **arguments: str) -> str:
+        """Return the full address of an action's page, or of its link when a token is given."""
+        return self.base + self.path(name, **arguments)
+
+    def post(self, language: str, to: str, mail: str, values: Mapping[str, object]) -> None:
+        """Send the mail that the templates ``<mail>.txt`` and ``<mail>.html`` describe.
+
+        The first line of the text is the subject.
+        """
+        values = {**values, "site_name": self.site_name, "site_url": self.base, "language": language}
+
+        def translate(sentence: str, **parts: object) -> str:
+            return said(sentence, language).format(**parts) if parts else said(sentence, language)
+
+        environment = self._app.jinja_env
+        text = environment.get_template(f"{mail}.txt").render(values, _=translate)
+        html = environment.get_template(f"{mail}.html").render(values, _=translate)
+        subject, _, body = text.partition("\n")
+        self.sender.send(Message(to=to, subject=subject.strip(), text=body.strip() + "\n", html=html))
+
+
+def public_url(app: Flask, settings: AccountSettings, *, is_development: bool) -> str:
+    """Return the address of the site, without a slash at the end.
+
+    Raises:
+        ConfigurationError: Nobody has said what it is, and this is no development.
+    """
+    if settings.public_url:
+        return settings.public_url
+    server_name: str | None = app.config.get("SERVER_NAME")
+    if server_name:
+        return f"{app.config['PREFERRED_URL_SCHEME']}://{server_name}"
+    if is_development:
+        return _DEVELOPMENT
+    message = (
+        "Mails would have links to nowhere, because nobody has said what the address of this site is. "
+        'Set ADMIT_PUBLIC_URL, as in "https://app.example".'
+    )
+    raise ConfigurationError(message)

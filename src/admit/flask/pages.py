@@ -1,0 +1,173 @@
+"""The pages of actions: forms, what came of them, and refusals that a person can read and mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from flask import current_app, render_template
+
+from admit.errors import InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
+from admit.feature import Shown
+from admit.flask.answers import add_error_headers
+from admit.flask.context import the_request
+from admit.flask.languages import said
+from admit.flask.redirects import asked_url, redirect_to, safe_next
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Response
+
+    from admit.errors import AdmitError
+    from admit.feature import Context, Reply
+    from admit.flask.accounts import Accounts, Bound
+
+__all__ = ["Pages", "next_of"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """An action in the menu."""
+
+    name: str
+    title: str
+    path: str
+    is_here: bool
+
+
+class Pages:
+    """Renders the pages of an application's features.
+
+    Args:
+        accounts: The features, and where they are.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def show(self, bound: Bound, ctx: Context, reply: Reply[Any]) -> Response:
+        """Show what happened, or send the browser on."""
+        if reply.to is not None:
+            return self._send_on(reply.to)
+        page = reply.page or bound.action.page or f"{bound.feature.name}/{bound.action.name}"
+        return self._render(page, bound, ctx, reply=reply.data)
+
+    def form(self, bound: Bound, ctx: Context, values: Mapping[str, str] | None = None) -> Response:
+        """Show the form of an action that takes input."""
+        return self._render(str(bound.action.page), bound, ctx, values=values or {})
+
+    def refuse(self, bound: Bound, ctx: Context, error: AdmitError, values: Mapping[str, str]) -> Response:
+        """Show what was wrong: in the form that it was typed into, if there is one."""
+        if isinstance(error, SessionRequired | ReauthenticationRequired):
+            way = self._way_in(error)
+            if way is not None:
+                return redirect_to(way, HTTPStatus.SEE_OTHER)
+        has_form = bound.action.input is not None and bound.action.page is not None
+        page = str(bound.action.page) if has_form else "admit/error"
+        fields = error.fields if isinstance(error, InvalidInput | MalformedBody) else {}
+        response = self._render(page, bound, ctx, values=values, error=error, fields=fields, status=error.status)
+        add_error_headers(response, error)
+        return response
+
+    def plain(self, error: AdmitError, language: str) -> Response:
+        """Show a refusal when nothing else is known of the request."""
+        html = render_template("admit/plain.html", message=said(error.message, language), language=language)
+        response = current_app.response_class(html, status=error.status, mimetype="text/html")
+        add_error_headers(response, error)
+        return response
+
+    def path(self, name: str, **arguments: str) -> str:
+        """Return the path of an action's page, or of its link when a token is given."""
+        bound = next((one for one in self._accounts.actions() if one.name == name), None)
+        if bound is None:
+            return self._home()
+        action = bound.action
+        path = action.link if "token" in arguments and action.link else action.path
+        for argument, value in arguments.items():
+            path = path.replace(f"<{argument}>", value)
+        return self._accounts.settings.prefix + path
+
+    def _render(  # noqa: PLR0913 -- what a page is made of
+        self,
+        page: str,
+        bound: Bound,
+        ctx: Context,
+        *,
+        reply: Any = None,
+        values: Mapping[str, str] | None = None,
+        error: AdmitError | None = None,
+        fields: Mapping[str, str] | None = None,
+        status: int = 200,
+    ) -> Response:
+        language = ctx.language
+
+        def translate(sentence: str, **parts: object) -> str:
+            return said(sentence, language).format(**parts) if parts else said(sentence, language)
+
+        html = render_template(
+            f"{page}.html",
+            _=translate,
+            account=ctx.account,
+            action=bound.action,
+            error=None if error is None else translate(error.message),
+            error_code=None if error is None else error.problem_code,
+            feature=bound.feature,
+            features=self._accounts.features,
+            fields={name: translate(text) for name, text in (fields or {}).items()},
+            language=language,
+            links=self._links(bound, ctx, language),
+            next=next_of(),
+            now=ctx.now,
+            path=self.path,
+            reply=reply,
+            session=ctx.session,
+            site_name=self._accounts.mailing.site_name,
+            title=translate(bound.action.title),
+            values=values or {},
+        )
+        return current_app.response_class(html, status=status, mimetype="text/html")
+
+    def _links(self, here: Bound, ctx: Context, language: str) -> list[Link]:
+        wanted = Shown.GUESTS if ctx.account is None else Shown.MEMBERS
+        return [
+            Link(one.name, said(one.action.title, language), self.path(one.name), one.name == here.name)
+            for one in self._accounts.actions()
+            if one.action.shown is wanted
+        ]
+
+    def _send_on(self, to: str) -> Response:
+        if to == "next":
+            to = next_of() or self._home()
+        elif not to.startswith("/"):
+            to = _with_next(self.path(to), next_of())
+        return redirect_to(to, HTTPStatus.SEE_OTHER)
+
+    def _home(self) -> str:
+        return self._accounts.settings.after_login or self._accounts.settings.prefix + "/"
+
+    def _way_in(self, error: AdmitError) -> str | None:
+        """Return the page that gives what is missing, with the way back to the one that was asked for."""
+        name = self._login() if isinstance(error, SessionRequired) else "reauthenticate.show"
+        if name is None or all(one.name != name for one in self._accounts.actions()):
+            return None
+        request = the_request()
+        # Back to a page: what was sent with a form is gone, and typing it again is safer than sending it again.
+        back = asked_url() if request.method == "GET" else next_of()
+        return _with_next(self.path(name), back)
+
+    def _login(self) -> str | None:
+        ways = (f"{one.name}.{one.logs_in}" for one in self._accounts.features.values() if one.logs_in)
+        return next(ways, None)
+
+
+def _with_next(path: str, back: str | None) -> str:
+    return path if back is None else f"{path}?{urlencode({'next': back})}"
+
+
+def next_of() -> str | None:
+    """Return the page of this site that the client wants to go on to, as it says in the query or in a form."""
+    request = the_request()
+    return safe_next(request.values.get("next"))

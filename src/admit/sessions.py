@@ -1,0 +1,204 @@
+"""Sessions that are there: to resume one, to end it, and to tell why it ended. None begins here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from admit import policy, rotation, tokens
+from admit.events import Events, SecretRotated, SessionEnded, SessionStolen
+from admit.model import Ending, EndReason, Resumed
+from admit.rotation import Standing
+from admit.settings import SessionSettings
+from admit.store import Caching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from admit.model import Session
+    from admit.store import SessionStore
+    from admit.tokens import Token
+
+__all__ = ["Sessions", "checked_subject"]
+
+# How often to try again when other requests change the same session first.
+_TRIES = 20
+
+
+class Sessions:
+    """Resumes sessions and ends them.
+
+    Args:
+        store: Where sessions are kept.
+        settings: How long they live.
+        clock: Returns the present time, aware and UTC.
+        events: Who is told.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        settings: SessionSettings | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        events: Events | None = None,
+    ) -> None:
+        self.store = store
+        self.settings: SessionSettings = settings or SessionSettings()
+        self.events: Events = events or Events()
+        self._clock = clock
+
+    # -- resuming --------------------------------------------------------------------------------
+
+    def resume(self, token: str) -> Resumed:
+        """Return the session that a client's token opens.
+
+        Garbage never reaches the store. What is not plainly in order is decided on what the store itself
+        says, never on a cache.
+
+        Raises:
+            StoreError: The store did not answer, which says nothing about the session.
+        """
+        parsed = tokens.parse(token)
+        if parsed is None:
+            return Resumed()
+        now = self._clock()
+        session = self.store.get_session(parsed.id)
+        if session is None:
+            return Resumed(ending=self.store.get_ending(parsed.id))
+        if self._is_in_order(session, parsed.secret, now):
+            return Resumed(session)
+        return self._settle(parsed, now)
+
+    def _is_in_order(self, session: Session, secret: str, now: datetime) -> bool:
+        return (
+            tokens.matches(secret, session.secret_hash)
+            and policy.is_alive(session, now)
+            and session.confirmed_at is not None
+            and not self._needs_rotation(session, now)
+        )
+
+    def _settle(self, token: Token, now: datetime) -> Resumed:
+        """Resume a session whose secret is new, old or due to change; each round, another request may be first."""
+        for _ in range(_TRIES):
+            session = self._read_again(token.id)
+            if session is None:
+                return Resumed(ending=self.store.get_ending(token.id))
+            resumed = self._judge(session, token.secret, now)
+            if resumed is not None:
+                return resumed
+        return Resumed(self._read_again(token.id))
+
+    def _judge(self, session: Session, secret: str, now: datetime) -> Resumed | None:
+        """Return what becomes of the secret, or ``None`` if the session has changed in between."""
+        standing = rotation.standing(session, secret)
+        if standing is Standing.UNKNOWN:
+            return Resumed()
+        reason = policy.end_reason(session, now)
+        if reason is not None:
+            return self._refuse(session, reason, session.expires_at)
+        if standing is Standing.CURRENT:
+            return self._advance(session, secret, now)
+        if standing is Standing.PREDECESSOR and policy.is_within_grace(session, now, self.settings.rotation_grace):
+            return Resumed(session, rotation.next_token(session, secret))
+        return self._refuse(session, EndReason.STOLEN, now)
+
+    def _refuse(self, session: Session, reason: EndReason, at: datetime) -> Resumed:
+        self._end(session, reason, at)
+        return Resumed(ending=self.store.get_ending(session.id))
+
+    def _advance(self, session: Session, secret: str, now: datetime) -> Resumed | None:
+        if session.confirmed_at is None:
+            new = rotation.confirmed(session, now)
+            return Resumed(new) if self.store.replace_secret(session, new) else None
+        if not self._needs_rotation(session, now):
+            return Resumed(session)
+        new = rotation.rotated(session, secret, now)
+        if not self.store.replace_secret(session, new):
+            return None
+        self.events.publish(SecretRotated(at=now, subject=new.subject, session_id=new.id))
+        return Resumed(new, rotation.next_token(new, secret))
+
+    def _needs_rotation(self, session: Session, now: datetime) -> bool:
+        return policy.needs_rotation(session, now, self.settings.rotate_every, self.settings.rotation_grace)
+
+    def _read_again(self, session_id: str) -> Session | None:
+        if isinstance(self.store, Caching):
+            self.store.forget(session_id)
+        return self.store.get_session(session_id)
+
+    def needs_touch(self, session: Session) -> bool:
+        """Tell whether the use of the session is to be noted: at most once in ``touch_every``."""
+        return policy.needs_touch(session, self._clock(), self.settings.touch_every)
+
+    def touch(self, session: Session) -> None:
+        """Note that the session is in use now, unless its time is over."""
+        now = self._clock()
+        if policy.is_alive(session, now):
+            self.store.touch_session(session.id, seen_at=now, expires_at=replace(session, seen_at=now).expires_at)
+
+    def is_fresh(self, session: Session, within: timedelta | None = None) -> bool:
+        """Tell whether the last authentication was at most ``within`` ago; ``fresh_within`` when it is missing."""
+        return policy.is_fresh(session, self._clock(), self.settings.fresh_within if within is None else within)
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def revoke(self, session_id: str, *, reason: EndReason = EndReason.REVOKED, by: str | None = None) -> bool:
+        """End a session; ``False`` if there is none with this id."""
+        session = self._read_again(session_id)
+        return session is not None and self._end(session, reason, self._clock(), by)
+
+    def revoke_all(self, subject: str, *, keep: str | None = None, by: str | None = None) -> int:
+        """End all sessions of a subject but the one with the id ``keep``; return how many ended."""
+        now = self._clock()
+        sessions = [session for session in self.store.list_sessions(checked_subject(subject)) if session.id != keep]
+        ended = self.store.delete_sessions(subject, keep=keep, ending=Ending(EndReason.REVOKED, now, by))
+        for session in sessions:
+            self._publish_end(session, EndReason.REVOKED, now, by)
+        return ended
+
+    def _end(self, session: Session, reason: EndReason, at: datetime, by: str | None = None) -> bool:
+        ended = self.store.delete_session(session.id, ending=Ending(reason, at, by))
+        if ended:
+            self._publish_end(session, reason, at, by)
+        return ended
+
+    def _publish_end(self, session: Session, reason: EndReason, at: datetime, by: str | None = None) -> None:
+        kind = SessionStolen if reason is EndReason.STOLEN else SessionEnded
+        self.events.publish(kind(at=at, subject=session.subject, session_id=session.id, reason=reason, by=by))
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def sessions_of(self, subject: str) -> list[Session]:
+        """Return the subject's living sessions, the oldest first."""
+        now = self._clock()
+        return [one for one in self.store.list_sessions(checked_subject(subject)) if policy.is_alive(one, now)]
+
+    def why(self, session_id: str) -> Ending | None:
+        """Return why a session ended; ``None`` if it lives, never lived or is forgotten."""
+        session = self._read_again(session_id)
+        if session is None:
+            return self.store.get_ending(session_id)
+        reason = policy.end_reason(session, self._clock())
+        return None if reason is None else Ending(reason, session.expires_at)
+
+    def purge(self, *, batch: int = 1000) -> int:
+        """Remove at most ``batch`` sessions and endings whose time is over; return how many were."""
+        return self.store.purge(before=self._clock(), batch=batch)
+
+
+def checked_subject(subject: str) -> str:
+    """Return the subject of a session, which is a text.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    # A number would be compared with a text: a revocation that ends nothing, and says so to nobody.
+    if not isinstance(subject, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        message = f"A subject is a str, not {type(subject).__name__}. Give the user's id as text."
+        raise TypeError(message)
+    return subject

@@ -1,0 +1,192 @@
+"""Slowing down those who guess: how many tries are looked at, by account, by address and by the pair of both.
+
+An attacker guesses at one account, sprays one password over many, changes address, spelling or session between tries,
+races so that tries are looked at before they are counted, or burns an owner's tries to keep them out. So a try is
+counted *before* it is looked at, by atomic counters, under the account that a name means however it is spelled; a
+success gives back what it took; and a device that its owner has logged in with has a counter of its own, which
+strangers can't touch. Accounts that do not exist are counted like those that do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from admit.errors import ConfigurationError, Throttled
+from admit.events import Throttling
+from admit.settings import Settings, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from admit.events import Events
+    from admit.model import Client
+    from admit.store import CounterStore
+
+__all__ = ["Attempt", "Throttle", "ThrottleSettings", "network"]
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThrottleSettings(Settings):
+    """How many tries are looked at: so many at once, and then one in each interval.
+
+    .. versionadded:: 0.2
+    """
+
+    section: ClassVar[str] = "throttle"
+
+    pair_burst: int = setting(10, "How many failed logins one address may have at one account at once.")
+    pair_interval: timedelta = setting(timedelta(minutes=1), "After how long such a pair may try once more.")
+    address_burst: int = setting(60, "How many failed logins one address (IPv6: one /64) may have at once.")
+    address_interval: timedelta = setting(timedelta(seconds=20), "After how long an address may try once more.")
+    account_burst: int = setting(100, "How many failed logins one account may have at once, from wherever.")
+    account_interval: timedelta = setting(timedelta(minutes=10), "After how long one more is looked at.")
+    requests_per_hour: int = setting(30, "How many sign-ups and mails one address may ask for in an hour.")
+    mails_per_hour: int = setting(5, "How many mails one account or address is sent in an hour.")
+
+    def __post_init__(self) -> None:
+        """Check that every limit lets something through, and ends."""
+        super().__post_init__()
+        for name, value in vars(self).items():
+            if value <= type(value)():
+                message = f"{self.key(name)} must be more than zero. Correct it, or leave it out for the default."
+                raise ConfigurationError(message)
+
+
+class _Counter(NamedTuple):
+    """One counter that a try takes a unit of."""
+
+    kind: str
+    key: str
+    interval: timedelta
+    burst: int
+
+
+class Attempt:
+    """A try that was counted and may be looked at."""
+
+    def __init__(self, throttle: Throttle, counters: tuple[_Counter, ...]) -> None:
+        self._throttle = throttle
+        self._counters = counters
+
+    def succeeded(self) -> None:
+        """Forget the failures of this account, and give back to the address what this one try took.
+
+        Not more than that: whoever has an account of their own must not clear their address by it.
+        """
+        for counter in self._counters:
+            self._throttle.settle(counter, for_good=counter.kind != "address")
+
+    def withdraw(self) -> None:
+        """Give back what this try took: it was not looked at after all."""
+        for counter in self._counters:
+            self._throttle.settle(counter, for_good=False)
+
+
+class Throttle:
+    """Counts tries, and refuses those that are too many.
+
+    Args:
+        counters: What counts.
+        settings: How many tries are looked at.
+        clock: Returns the present time, aware and UTC.
+        events: Who is told of refusals.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(
+        self, counters: CounterStore, settings: ThrottleSettings, *, clock: Callable[[], datetime], events: Events
+    ) -> None:
+        self._counters = counters
+        self._settings = settings
+        self._clock = clock
+        self._events = events
+
+    def attempt(self, name: str, client: Client, *, device: str | None = None, subject: str = "") -> Attempt:
+        """Count a try to log in; call :meth:`Attempt.succeeded` on what is returned if it was the right one.
+
+        Args:
+            name: What stands for the account: its id, or the canonical form of a name that is nobody's.
+            client: Who tries.
+            device: The id of the device, if it is known to be the owner's.
+            subject: The account's id for the event, if there is one.
+
+        Raises:
+            Throttled: There were too many tries; this one must not be looked at.
+        """
+        counters = self._of_login(name, client, device)
+        for place, counter in enumerate(counters):
+            wait = self._spend(counter)
+            if wait:
+                for taken in counters[:place]:
+                    self.settle(taken, for_good=False)
+                self._refuse(counter, wait, client, subject)
+        return Attempt(self, counters)
+
+    def request(self, client: Client) -> None:
+        """Count something that an address asks for and that costs us a mail or a hash.
+
+        Raises:
+            Throttled: The address has asked for too much.
+        """
+        burst = self._settings.requests_per_hour
+        counter = _Counter("requests", _key("requests", network(client.address)), _HOUR / burst, burst)
+        wait = self._spend(counter)
+        if wait:
+            self._refuse(counter, wait, client, "")
+
+    def allows_mail(self, name: str) -> bool:
+        """Count a mail to an account or address, and tell whether it may be sent."""
+        burst = self._settings.mails_per_hour
+        return not self._spend(_Counter("mails", _key("mails", name), _HOUR / burst, burst))
+
+    def settle(self, counter: _Counter, *, for_good: bool) -> None:
+        """Put a counter at rest, or give back the one unit that a try has taken."""
+        if for_good:
+            self._counters.reset_count(counter.key)
+        else:
+            self._counters.refund(counter.key, now=self._clock(), interval=counter.interval)
+
+    def _of_login(self, name: str, client: Client, device: str | None) -> tuple[_Counter, ...]:
+        has = self._settings
+        if device is not None:
+            return (_Counter("device", _key("device", device, name), has.pair_interval, has.pair_burst),)
+        where = network(client.address)
+        return (
+            _Counter("pair", _key("pair", name, where), has.pair_interval, has.pair_burst),
+            _Counter("address", _key("address", where), has.address_interval, has.address_burst),
+            _Counter("account", _key("account", name), has.account_interval, has.account_burst),
+        )
+
+    def _spend(self, counter: _Counter) -> timedelta:
+        return self._counters.spend(counter.key, now=self._clock(), interval=counter.interval, burst=counter.burst)
+
+    def _refuse(self, counter: _Counter, wait: timedelta, client: Client, subject: str) -> None:
+        self._events.publish(Throttling(at=self._clock(), subject=subject, counter=counter.kind, client=client))
+        raise Throttled(max(1, math.ceil(wait.total_seconds())))
+
+
+def network(address: str | None) -> str:
+    """Return what an address is counted as: itself, or the /64 that one customer of IPv6 has to choose from."""
+    try:
+        parsed = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    mapped = parsed.ipv4_mapped
+    return str(mapped or ip_network((parsed, 64), strict=False))
+
+
+def _key(kind: str, *parts: str) -> str:
+    # Hashed: names of any length and content take the same space, and a leak of counters tells no addresses.
+    text = "\0".join(parts)
+    return f"{kind}:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:40]}"

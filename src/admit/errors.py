@@ -15,7 +15,8 @@
     │   ├── Throttled               429 too many failures; try again later
     │   └── Overloaded              503 too many ask at once; try again in a moment
     ├── ConfigurationError              the developer's doing; says what is wrong and what to do
-    └── StoreError                      the machine's doing; the driver's error is its cause
+    ├── StoreError                      the machine's doing; the driver's error is its cause
+    └── MailRefused                     the mail server's doing; trying again is of no use
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "InvalidChallenge",
     "InvalidCredentials",
     "InvalidInput",
+    "MailRefused",
     "Overloaded",
     "ReauthenticationRequired",
     "SessionRequired",
@@ -212,3 +214,17 @@ class StoreError(Exception):
 
     .. versionadded:: 0.1
     """
+
+
+class MailRefused(Exception):
+    """A mail server refused a message for good; what it answered is the cause.
+
+    Args:
+        code: Its answer (RFC 5321, 4.2), or ``None`` if it can't even be asked.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__(f"The mail server refused the message for good ({code or 'it lacks SMTPUTF8'}).")
+        self.code: int | None = code

@@ -22,7 +22,8 @@
     │   ├── Unavailable             503 what this rests on does not answer
     │   └── Overloaded              503 too many ask at once; try again in a moment
     ├── ConfigurationError              the developer's doing; says what is wrong and what to do
-    └── StoreError                      the machine's doing; the driver's error is its cause
+    ├── StoreError                      the machine's doing; the driver's error is its cause
+    └── MailRefused                     the mail server's doing; trying again is of no use
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ __all__ = [
     "InvalidChallenge",
     "InvalidCredentials",
     "InvalidInput",
+    "MailRefused",
     "MalformedBody",
     "NotFound",
     "Overloaded",
@@ -319,3 +321,17 @@ class StoreError(Exception):
 
     .. versionadded:: 0.1
     """
+
+
+class MailRefused(Exception):
+    """A mail server refused a message for good; what it answered is the cause.
+
+    Args:
+        code: Its answer (RFC 5321, 4.2), or ``None`` if it can't even be asked.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__(f"The mail server refused the message for good ({code or 'it lacks SMTPUTF8'}).")
+        self.code: int | None = code

@@ -15,8 +15,18 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "admit"
 #: The layers, lowest first. A module may import from its own layer and from those above it in this list.
 LAYERS = (
     {"errors", "model", "tokens"},
-    {"settings", "policy", "store", "events", "mail"},
-    {"throttle", "gate", "rotation", "feature", "challenges", "sessions", "identifiers", "known_devices"},
+    {"settings", "policy", "store", "events", "mail", "smtp", "background"},
+    {
+        "throttle",
+        "gate",
+        "rotation",
+        "feature",
+        "challenges",
+        "sessions",
+        "identifiers",
+        "known_devices",
+        "device_names",
+    },
     {"stores", "features"},
     {"flask", "server", "testing"},
 )

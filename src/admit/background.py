@@ -1,0 +1,209 @@
+"""Sending mails behind a request's back, so that it neither waits for a mail server nor fails with it."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import heapq
+import logging
+import os
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+from threading import Condition, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from admit.errors import MailRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from admit.mail import Message, Sender
+
+__all__ = ["BackgroundSender"]
+
+_logger = logging.getLogger("admit.mail")
+
+# By how much each pause is longer than the one before.
+_GROWTH = 3
+# How long a process that ends waits for its mails (seconds).
+_AT_EXIT = 3.0
+
+_all_senders: weakref.WeakSet[BackgroundSender] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Due:
+    """A message that waits, and for how long; the earliest is the least."""
+
+    at: float
+    number: int
+    message: Message = field(compare=False)
+    attempt: int = field(default=1, compare=False)
+
+
+class BackgroundSender:
+    """Passes messages on to another sender, on one thread of this process, and tries again what fails for now.
+
+    Nobody is told by :meth:`send` whether a mail went out: it only puts the message in a queue. What is in the queue
+    when the process dies is lost, and the person asks for another mail.
+
+    Args:
+        sender: Who sends in the end.
+        capacity: How many messages may wait; more are dropped, which is logged and counted.
+        attempts: How often a message is tried.
+        delay: How many seconds a message waits before it is first tried. By then the answer to the request is out:
+            were the work to begin at once, it would take the interpreter from it, and the time of the answer would
+            tell that there was a mail to send.
+        first_wait: How many seconds until the second try; each pause is three times as long as the one before.
+        clock: Seconds, of any beginning.
+        wait: Waits for a condition that is held, with a timeout in seconds or ``None``.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(  # noqa: PLR0913 -- bounds and times, each with a default
+        self,
+        sender: Sender,
+        *,
+        capacity: int = 1000,
+        attempts: int = 5,
+        delay: float = 0.1,
+        first_wait: float = 10.0,
+        clock: Callable[[], float] = monotonic,
+        wait: Callable[[Condition, float | None], object] = Condition.wait,
+    ) -> None:
+        self._sender = sender
+        self._capacity, self._attempts = capacity, attempts
+        self._delay, self._first_wait = delay, first_wait
+        self._clock, self._wait = clock, wait
+        self._numbers = count()
+        self.begin_again()
+        _all_senders.add(self)
+
+    def begin_again(self) -> None:
+        """Have nothing to do, as the child of a fork must: what its parent queued, its parent sends."""
+        # The parent's lock may be held for ever, and its thread is not here.
+        self._changed = Condition()
+        self._waiting: list[_Due] = []
+        self._is_sending = False
+        self._thread: Thread | None = None
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many messages this process dropped because too many waited."""
+        return self._dropped
+
+    def send(self, message: Message) -> None:
+        """Put a message in the queue; this never waits for a server and never fails."""
+        with self._changed:
+            if len(self._waiting) >= self._capacity:
+                self._dropped += 1
+                _logger.error("The mail to %s was dropped: %d wait already.", _pseudonym(message), self._capacity)
+                return
+            self._put(_Due(self._clock() + self._delay, next(self._numbers), message))
+            self._keep_working()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until nothing is left to do, for at most ``timeout`` seconds; tell whether nothing is."""
+        with self._changed:
+            return self._changed.wait_for(self._is_idle, timeout)
+
+    def _is_idle(self) -> bool:
+        return not self._waiting and not self._is_sending
+
+    def _put(self, due: _Due) -> None:
+        heapq.heappush(self._waiting, due)
+        self._changed.notify_all()
+
+    def _keep_working(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = Thread(target=self._work, name="admit-mail", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread is to be had. The message stays, and the next one tries again.
+            _logger.exception("Mails wait, because no thread could be started.")
+        else:
+            self._thread = thread
+
+    def _work(self) -> None:
+        while True:
+            due = self._next()
+            later = None
+            try:
+                later = self._attempt(due)
+            finally:
+                self._finish(later)
+
+    def _next(self) -> _Due:
+        with self._changed:
+            while (pause := self._pause()) is None or pause > 0:
+                self._wait(self._changed, pause)
+            self._is_sending = True
+            return heapq.heappop(self._waiting)
+
+    def _pause(self) -> float | None:
+        return self._waiting[0].at - self._clock() if self._waiting else None
+
+    def _finish(self, later: _Due | None) -> None:
+        with self._changed:
+            self._is_sending = False
+            if later:
+                self._put(later)
+            self._changed.notify_all()
+
+    def _attempt(self, due: _Due) -> _Due | None:
+        """Send a message; return when to try again, if that makes sense."""
+        try:
+            self._sender.send(due.message)
+        except OSError as error:
+            return self._postponed(due, error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the next message has its turn
+            _give_up(due, error)
+        return None
+
+    def _postponed(self, due: _Due, error: OSError) -> _Due | None:
+        if due.attempt >= self._attempts:
+            return _give_up(due, error)
+        pause = self._first_wait * _GROWTH ** (due.attempt - 1)
+        words = "The mail to %s did not go out (%s). It is tried again in %g s."
+        _logger.warning(words, _pseudonym(due.message), _reason(error), pause)
+        return replace(due, at=self._clock() + pause, attempt=due.attempt + 1)
+
+
+def _give_up(due: _Due, error: Exception) -> None:
+    words = "The mail to %s is given up after try %d (%s)."
+    _logger.error(words, _pseudonym(due.message), due.attempt, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    # Never its text: servers repeat what they were told, and others may repeat the message.
+    code = error.code if isinstance(error, MailRefused) else getattr(error, "smtp_code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
+
+
+def _pseudonym(message: Message) -> str:
+    """Name a recipient in a log: the same one the same, and nobody by address."""
+    return hashlib.sha256(message.to.encode()).hexdigest()[:8]
+
+
+def _begin_again() -> None:
+    for sender in list(_all_senders):
+        sender.begin_again()
+
+
+def _finish_all() -> None:
+    """Give mails that wait a last chance when the process ends."""
+    deadline = monotonic() + _AT_EXIT
+    for sender in list(_all_senders):
+        with suppress(Exception):
+            sender.flush(max(0.0, deadline - monotonic()))
+
+
+os.register_at_fork(after_in_child=_begin_again)
+atexit.register(_finish_all)

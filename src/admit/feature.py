@@ -454,15 +454,18 @@ class Context:
 
     # -- telling -----------------------------------------------------------------------------------
 
-    def send(self, account: Account | str, mail: str, **values: object) -> None:
-        """Send a mail to an account's address, or to an address that is none's, unless there were too many lately.
+    def send(self, account: Account, mail: str, **values: object) -> None:
+        """Send a mail to an account's address, if it has one and was not sent too many lately.
 
         The answer to the request must not tell whether it was sent.
+
+        Args:
+            account: Whose address it is; ``account`` in the templates.
+            mail: The name of the templates, without ``.txt`` and ``.html``.
+            values: What else the templates are given.
         """
-        to = account if isinstance(account, str) else account.email.value if account.email else None
-        name = account if isinstance(account, str) else account.id
-        if to is not None and self.throttle.allows_mail(name):
-            self.post(to, mail, values)
+        if account.email is not None and self.throttle.allows_mail(account.email.key):
+            self.post(account.email.value, mail, {"account": account, **values})
 
     def publish(self, event: Event) -> None:
         """Tell those who have subscribed what happened."""

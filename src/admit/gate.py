@@ -153,12 +153,10 @@ class Gate(Sessions):
         account = self._accounts.get_account(session.subject) if self._accounts else None
         if account is None:
             return
-        refusal = InvalidCredentials(reason="locked or closed") if not account.is_open else None
-        if self.verified_only and not account.is_verified:
-            refusal = refusal or VerificationRequired()
-        if refusal is not None:
+        is_barred = not account.is_open
+        if is_barred or (self.verified_only and not account.is_verified):
             self._end(session, EndReason.REVOKED, now, by="admission")
-            raise refusal
+            raise InvalidCredentials(reason="locked or closed") if is_barred else VerificationRequired
 
     # -- second factors --------------------------------------------------------------------------
 

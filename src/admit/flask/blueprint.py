@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
-from jinja2 import ChoiceLoader, FileSystemLoader
+from jinja2 import FileSystemLoader
 
 from admit.feature import Demand, Face
 from admit.flask import bodies
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flask import Flask, Response
-    from jinja2 import BaseLoader
 
     from admit.feature import Action, Context, Reply
     from admit.flask.accounts import Accounts, Bound
@@ -40,7 +38,7 @@ LINK = "link"
 
 def mount(app: Flask, accounts: Accounts, pages: Pages) -> None:
     """Add the routes of all features to an application."""
-    blueprint = _FeatureBlueprint(accounts)
+    blueprint = _blueprint(accounts)
     blueprint.after_request(harden)
     for bound in accounts.actions():
         for face, method, path, view in _routes(accounts, pages, bound):
@@ -77,23 +75,13 @@ def _refusing(accounts: Accounts, pages: Pages) -> Callable[[Exception], Respons
     return refuse
 
 
-class _FeatureBlueprint(Blueprint):
-    """A blueprint whose templates are beside the features, and ours after them; the application's come first."""
-
-    def __init__(self, accounts: Accounts) -> None:
-        super().__init__(
-            "admit",
-            __name__,
-            static_folder=str(_PAGES / "static"),
-            static_url_path=accounts.settings.prefix + "/static",
-        )
-        self._features = list(accounts.features.values())
-
-    @cached_property
-    def jinja_loader(self) -> BaseLoader:
-        """Find the templates of all features."""
-        folders = [Path(inspect.getfile(type(one))).parent / "templates" for one in self._features]
-        return ChoiceLoader([FileSystemLoader([*folders, _PAGES / "templates"])])
+def _blueprint(accounts: Accounts) -> Blueprint:
+    """Return a blueprint whose templates are beside the features, and ours after them; the application's come first."""
+    static = accounts.settings.prefix + "/static"
+    blueprint = Blueprint("admit", __name__, static_folder=str(_PAGES / "static"), static_url_path=static)
+    folders = [Path(inspect.getfile(type(one))).parent / "templates" for one in accounts.features.values()]
+    blueprint.jinja_loader = FileSystemLoader([*folders, _PAGES / "templates"])
+    return blueprint
 
 
 def _routes(accounts: Accounts, pages: Pages, bound: Bound) -> list[tuple[str, str, str, Callable[..., Response]]]:

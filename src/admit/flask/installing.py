@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -80,7 +80,8 @@ def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Featu
 
 
 def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any], accounts: Accounts) -> None:
-    app.extensions["admit"] = replace(app.extensions["admit"], problem_json=app.config.get("ADMIT_PROBLEM_JSON", True))
+    wants_problems = cast("bool", app.config.get("ADMIT_PROBLEM_JSON", True))
+    app.extensions["admit"] = replace(app.extensions["admit"], problem_json=wants_problems)
     names = [bound.name for bound in accounts.actions()]
     logins = (f"{one.name}.{one.logs_in}" for one in accounts.features.values() if one.logs_in)
     login = next(logins, None)

@@ -33,13 +33,14 @@ class Mailing:
         sender: Who sends.
         base: The address of the site.
         site_name: What it is called.
-        path: Makes a path of an action's full name and the parts of its path.
     """
 
-    def __init__(self, app: Flask, sender: Sender, *, base: str, site_name: str, path: Callable[..., str]) -> None:
+    #: Makes a path of an action's full name and the parts of its path; the pages set it, which come later.
+    path: Callable[..., str]
+
+    def __init__(self, app: Flask, sender: Sender, *, base: str, site_name: str) -> None:
         self._app = app
-        self._sender = sender
-        self._path = path
+        self.sender = sender
         self.base = base
         self.site_name = site_name
 

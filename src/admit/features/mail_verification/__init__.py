@@ -142,7 +142,6 @@ class MailVerification(Feature):
         ctx.send(
             account,
             "mail_verification/mail",
-            account=account,
             url=ctx.url("mail_verification.confirm", token=token),
             hours=int(self.lifetime.total_seconds() // 3600),
         )

@@ -280,5 +280,5 @@ class Password(Feature):
         ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
         ctx.devices.forget(account.id)
         ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
-        ctx.send(account, "password/changed_mail", account=account, at=ctx.now, url=ctx.url("password_reset.ask"))
+        ctx.send(account, "password/changed_mail", at=ctx.now, url=ctx.url("password_reset.ask"))
         return ended

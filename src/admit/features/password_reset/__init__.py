@@ -98,7 +98,7 @@ class PasswordReset(Feature):
         if account is not None and account.is_open and account.email and account.email.verified_at:
             minutes = int(self.lifetime.total_seconds() // 60)
             url = ctx.url("password_reset.choose", token=self._token(ctx, account))
-            ctx.send(account, "password_reset/mail", account=account, url=url, minutes=minutes)
+            ctx.send(account, "password_reset/mail", url=url, minutes=minutes)
         return Reply(Asked(), page="password_reset/asked")
 
     @action(

@@ -160,14 +160,14 @@ class Registration(Feature):
         ctx.publish(AccountCreated(at=ctx.now, subject=account.id, method=self.name))
         mailed = [feature.welcome(ctx, account) for feature in ctx.features.values()]
         if account.email and not any(mailed):
-            ctx.send(account, "registration/welcome", account=account)
+            ctx.send(account, "registration/welcome")
 
     def _tell_owner(self, ctx: Context, account: Account) -> None:
         """Tell the owner of the address that somebody tried, instead of telling that somebody."""
         owner = ctx.accounts.find_account(account.email.key) if account.email else None
         if owner is None:  # the user name was taken at the same moment
             raise IdentifierTaken(field="username")
-        ctx.send(owner, "registration/taken", account=owner, url=ctx.url("account.show"))
+        ctx.send(owner, "registration/taken", url=ctx.url("account.show"))
 
 
 def _gives_way(ctx: Context, holder: Account, account: Account) -> bool:

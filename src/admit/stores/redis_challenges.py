@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisChallenges", "pack_challenge", "unpack_challenge"]
 
-_STRANGE = "A challenge in Redis is not as this version of Admit writes it. Use another prefix, or the version that did."
+_STRANGE = (
+    "A challenge in Redis is not as this version of Admit writes it. Use another prefix, or the version that did."
+)
 _VERSION = 1
 _STEP = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -169,7 +169,8 @@ class BackgroundSender:
 
     def _postponed(self, due: _Due, error: OSError) -> _Due | None:
         if due.attempt >= self._attempts:
-            return _give_up(due, error)
+            _give_up(due, error)
+            return None
         pause = self._first_wait * _GROWTH ** (due.attempt - 1)
         words = "The mail to %s did not go out (%s). It is tried again in %g s."
         _logger.warning(words, _pseudonym(due.message), _reason(error), pause)

@@ -137,7 +137,7 @@ class MailSettings(Settings):
 
     def __post_init__(self) -> None:
         """Check every value, and keep the URL out of what is said about it."""
-        if not isinstance(self.url, str | None):
+        if not isinstance(vars(self)["url"], str | None):
             message = f"{self.key('url')} is no text. Set it to a URL of one of these forms: {_FORMS}."
             raise ConfigurationError(message)
         super().__post_init__()

@@ -191,14 +191,15 @@ def _parameters(parts: SplitResult) -> dict[str, str]:
     known = _PARAMETERS[parts.scheme]
     if any(name not in known for name, _, _ in pairs):
         names = " and ".join(sorted(known))
-        message = f"The URL of the mail server has a parameter that means nothing. {parts.scheme}: takes {names}."
+        message = f"The URL of the mail server has a parameter that means nothing. Known with {parts.scheme}: {names}."
         raise ConfigurationError(message)
     return {name: unquote(value) for name, _, value in pairs}
 
 
 def _check(host: str, tls: str, login: tuple[str | None, str | None]) -> None:
     if tls not in get_args(Tls):
-        message = f"There is no way of protection called {tls!r}. Choose starttls, implicit or none."
+        # Without the value: in a URL it may be the rest of a password with a question mark in it.
+        message = "The connection to the mail server can't be protected like that. Choose starttls, implicit or none."
         raise ConfigurationError(message)
     if tls == "none" and not _is_loopback(host):
         message = "Mails would cross the network unencrypted. Leave out tls=none, which is for servers on this machine."

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import (
@@ -34,14 +35,14 @@ from admit.model import Pending
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime, timedelta
 
     from admit.errors import AdmitError
     from admit.events import Event
     from admit.gate import Gate
     from admit.known_devices import KnownDevices
-    from admit.model import Account, Admitted, Client, Credential, Factor, Session
+    from admit.model import Account, Admitted, Client, Credential, Ending, Factor, Session
     from admit.store import AccountStore, CredentialStore
     from admit.throttle import Throttle
 
@@ -270,6 +271,13 @@ class Feature(Settings):
         del ctx, account
         return False
 
+    def pretend(self, ctx: Context) -> None:
+        """Give the client what :meth:`welcome` gives, for a sign-up with an address that has an account already.
+
+        Otherwise a cookie would tell what the answer does not.
+        """
+        del ctx
+
     def recover(self, ctx: Context, account: Account) -> str | None:
         """Return a link that lets the owner of an address regain the account, if this feature offers one.
 
@@ -337,6 +345,8 @@ class Context:
     #: The living session that the client holds, and the open account that it is about.
     session: Session | None
     account: Account | None
+    #: Why the session that the client shows has ended, if that is known.
+    ending: Ending | None = None
     #: What the device has shown to be known by.
     marks: tuple[str, ...] = ()
     #: The token of the half-done login that the client holds.
@@ -423,8 +433,11 @@ class Context:
             SessionRequired: It has none.
         """
         if self.session is None or self.account is None:
-            raise SessionRequired
+            raise self._session_required()
         return self.session
+
+    def _session_required(self) -> SessionRequired:
+        return SessionRequired(code=f"session_{self.ending.reason}" if self.ending else None)
 
     def demand_account(self) -> Account:
         """Return the account of the client.
@@ -433,7 +446,7 @@ class Context:
             SessionRequired: It has none.
         """
         if self.session is None or self.account is None:
-            raise SessionRequired
+            raise self._session_required()
         return self.account
 
     def demand_fresh(self, within: timedelta | None = None) -> Session:

@@ -26,13 +26,13 @@ def app(tmp_path: Path) -> Flask:
 def test_memory_needs_nothing_in_front_of_it(app: Flask) -> None:
     """A store in memory, by URL or as an object, is used as it is."""
     store = MemoryStore()
-    assert open_for(app, store) is store
-    assert isinstance(open_for(app, "memory:"), MemoryStore)
+    assert open_for(app, store).sessions is store
+    assert isinstance(open_for(app, "memory:").sessions, MemoryStore)
 
 
 def test_a_relative_path_is_below_the_instance_folder(app: Flask) -> None:
     """SQLite's relative path means the same file as it does to Flask-SQLAlchemy; a near cache is in front."""
-    store = open_for(app, "sqlite:///app.db")
+    store = open_for(app, "sqlite:///app.db").sessions
     try:
         assert isinstance(store, NearStore)
         store.add_session(a_session())
@@ -44,7 +44,7 @@ def test_a_relative_path_is_below_the_instance_folder(app: Flask) -> None:
 def test_an_absolute_path_and_no_near_cache(app: Flask, tmp_path: Path) -> None:
     """An absolute path is taken as it is, and the near cache can be switched off."""
     app.config["ADMIT_STORE_NEAR_ENTRIES"] = 0
-    store = open_for(app, f"sqlite:///{tmp_path}/other.db")
+    store = open_for(app, f"sqlite:///{tmp_path}/other.db").sessions
     try:
         assert not isinstance(store, NearStore)
         store.add_session(a_session())
@@ -60,7 +60,7 @@ def test_what_the_application_has(app: Flask, kind: str) -> None:
     db: Any = SQLAlchemy(app)
     with app.app_context():
         source = db if kind == "db" else db.engine
-        store = open_for(app, source)
+        store = open_for(app, source).sessions
         try:
             session = a_session()
             store.add_session(session)
@@ -73,7 +73,7 @@ def test_what_the_application_has(app: Flask, kind: str) -> None:
 
 def test_redis(app: Flask, redis_url: str) -> None:
     """A Redis by its URL, with a near cache in front."""
-    store = open_for(app, redis_url)
+    store = open_for(app, redis_url).sessions
     try:
         session = a_session()
         store.add_session(session)

@@ -109,6 +109,7 @@ class Accounts:
             client=client(),
             session=self.keeper.stay().session if account else None,
             account=account,
+            ending=self.keeper.ending(),
             marks=tuple((DEVICES.read(cookie) or "").split(_PARTED)[:_MOST_MARKS]),
             pending_token=PENDING.read(cookie),
             kept=_Kept(partial(_read_kept, cookie)),

@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts, Bound
     from admit.flask.pages import Pages
 
-__all__ = ["LINK", "mount"]
+__all__ = ["CARRIER", "LINK", "mount"]
 
 _PAGES = Path(__file__).parent.parent / "pages"
+
+#: The request header by which a client without cookies asks for its token in a header of the answer.
+CARRIER = "Admit-Carrier"
 
 #: The name under which a browser keeps the token of the link that it came by.
 LINK = "link"
@@ -111,6 +114,8 @@ def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
     def view(**arguments: str) -> Response:
         try:
             ctx = _asked(accounts)
+            if the_request().headers.get(CARRIER) == "bearer":
+                accounts.keeper.stay().carrier = "bearer"
             found = bodies.read_json(the_request()) if bound.action.method != "GET" else {}
             reply = _call(bound, ctx, arguments, found, strict=True)
         except REFUSALS as error:

@@ -14,8 +14,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
-from admit.features.password.hashing import Hasher
-from admit.features.password.policy import BreachCheck
 
 from admit import identifiers, tokens
 from admit.errors import (
@@ -29,6 +27,9 @@ from admit.errors import (
 from admit.events import Event, LoginFailed
 from admit.feature import Context, Demand, Face, Feature, Reply, Secret, Shown, Signed, action
 from admit.features.password import policy
+from admit.features.password.hashing import Hasher
+from admit.features.password.policy import BreachCheck
+from admit.features.password.pool import Pool
 from admit.model import Credential, Factor
 from admit.settings import setting
 
@@ -128,8 +129,7 @@ class Password(Feature):
             memory_kib=self.memory_kib,
             time_cost=self.time_cost,
             parallelism=self.parallelism,
-            at_once=self.hashes_at_once,
-            waiting=self.logins_at_once,
+            pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
         )
 
     # -- actions -----------------------------------------------------------------------------------

@@ -167,6 +167,8 @@ class Registration(Feature):
         owner = ctx.accounts.find_account(account.email.key) if account.email else None
         if owner is None:  # the user name was taken at the same moment
             raise IdentifierTaken(field="username")
+        for feature in ctx.features.values():
+            feature.pretend(ctx)
         ctx.send(owner, "registration/taken", url=ctx.url("account.show"))
 
 

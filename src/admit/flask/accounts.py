@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from admit.store import AccountStore, CounterStore, CredentialStore, Stores
     from admit.throttle import ThrottleSettings
 
-__all__ = ["Accounts", "Bound", "by_name", "kept_cookie"]
+__all__ = ["PENDING_HEADER", "Accounts", "Bound", "by_name", "kept_cookie", "remember_device"]
+
+#: The header in which a client without cookies gets the token of a half-done login, and sends it.
+PENDING_HEADER = "Admit-Pending"
 
 #: What stands in front of the marks of several accounts in one cookie.
 _PARTED = "~"
@@ -111,7 +114,7 @@ class Accounts:
             account=account,
             ending=self.keeper.ending(),
             marks=tuple((DEVICES.read(cookie) or "").split(_PARTED)[:_MOST_MARKS]),
-            pending_token=PENDING.read(cookie),
+            pending_token=the_request().headers.get(PENDING_HEADER) or PENDING.read(cookie),
             kept=_Kept(partial(_read_kept, cookie)),
             language=language,
             site_name=self.mailing.site_name,
@@ -119,9 +122,10 @@ class Accounts:
             url=self.mailing.url,
         )
 
-    def remember_device(self, marks: Iterable[str], mark: str) -> str:
-        """Return the cookie's value with one mark more."""
-        return _PARTED.join([mark, *filter(None, marks)][:_MOST_MARKS])
+
+def remember_device(marks: Iterable[str], mark: str) -> str:
+    """Return the value of the cookie with the marks of a device, with one mark more."""
+    return _PARTED.join([mark, *filter(None, marks)][:_MOST_MARKS])
 
 
 def by_name(features: Iterable[Feature], config: Mapping[str, Any]) -> dict[str, Feature]:

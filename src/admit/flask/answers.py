@@ -20,7 +20,7 @@ from admit.errors import (
     Throttled,
     Unavailable,
 )
-from admit.flask.accounts import kept_cookie
+from admit.flask.accounts import PENDING_HEADER, kept_cookie, remember_device
 from admit.flask.cookies import DEVICES, PENDING
 from admit.flask.languages import said
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from admit.feature import Action, Context, Reply
     from admit.flask.accounts import Accounts
+    from admit.flask.settings import CookieSettings
 
 __all__ = ["REFUSALS", "as_json", "as_problem", "harden", "problem_of", "settle"]
 
@@ -119,19 +120,26 @@ def _methods(accounts: Accounts, way: str) -> list[dict[str, str]]:
 
 
 def settle(accounts: Accounts, ctx: Context, response: Response) -> Response:
-    """Give the client the cookies that the action has decided on."""
-    cookie = accounts.keeper.cookie
+    """Give the client what the action has decided on: in cookies, or in headers to a client without them."""
     if ctx.admitted is not None:
         accounts.keeper.hand_out(ctx.admitted)
-        PENDING.clear(response, cookie)
-    if ctx.pending is not None:
-        PENDING.put(response, cookie, ctx.pending.token)
-    if ctx.mark is not None:
-        DEVICES.put(response, cookie, accounts.remember_device(ctx.marks, ctx.mark))
     if ctx.leaves:
         accounts.keeper.end()
-        PENDING.clear(response, cookie)
+    if accounts.keeper.stay().carrier == "bearer":
+        if ctx.pending is not None:
+            response.headers[PENDING_HEADER] = ctx.pending.token
+        return response
+    _put_cookies(accounts.keeper.cookie, ctx, response)
+    return response
+
+
+def _put_cookies(settings: CookieSettings, ctx: Context, response: Response) -> None:
+    if ctx.pending is not None:
+        PENDING.put(response, settings, ctx.pending.token)
+    elif ctx.admitted is not None or ctx.leaves:
+        PENDING.clear(response, settings)
+    if ctx.mark is not None:
+        DEVICES.put(response, settings, remember_device(ctx.marks, ctx.mark))
     for name, value in ctx.keeps.items():
         kept = kept_cookie(name)
-        kept.put(response, cookie, value) if value else kept.clear(response, cookie)
-    return response
+        kept.put(response, settings, value) if value else kept.clear(response, settings)

@@ -90,4 +90,5 @@ def missing(authentications: Sequence[Authentication], enrolled: Iterable[str]) 
     methods = {proof.method for proof in authentications}
     if not wanted or any(len(proof.factors) > 1 for proof in authentications):
         return ()
-    return () if len(methods) > 1 and methods & wanted else tuple(sorted(wanted - methods))
+    # Of a login that has only shown a second factor, all are still wanted: what it lacks is a first one.
+    return () if len(methods) > 1 and methods & wanted else tuple(sorted(wanted - methods or wanted))

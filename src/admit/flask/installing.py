@@ -85,9 +85,12 @@ def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any],
     names = [bound.name for bound in accounts.actions()]
     logins = (f"{one.name}.{one.logs_in}" for one in accounts.features.values() if one.logs_in)
     login = next(logins, None)
+    # Our pages say themselves what they are for, and a message in Flask's session would need a secret key.
     if login is not None and login_manager.login_view is None:
+        login_manager.login_message = None
         login_manager.login_view = accounts.settings.prefix + _path(accounts, login)
     if "reauthenticate.show" in names and login_manager.refresh_view is None:
+        login_manager.needs_refresh_message = None
         login_manager.refresh_view = accounts.settings.prefix + _path(accounts, "reauthenticate.show")
 
 

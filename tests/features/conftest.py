@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from flask.testing import FlaskClient
 from jinja2 import ChoiceLoader, FunctionLoader
 from werkzeug.test import TestResponse
 
+import admit
 from admit import identifiers, tokens
 from admit.errors import InvalidCredentials, InvalidInput, Text
 from admit.events import Event, Events
@@ -30,6 +32,7 @@ from admit.model import Account, Credential, Factor
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
 
+SOURCE = Path(admit.__file__).parent
 PHRASE = "a phrase that will do"
 ADA = "Ada@example.org"
 
@@ -195,7 +198,9 @@ def face(request: pytest.FixtureRequest) -> str:
 
 def _plain_page(name: str) -> str | None:
     # The features of these tests have no templates of their own.
-    return "{{ title }} {{ error }} {{ fields }}" if name.startswith(("phrases/", "codes/")) else None
+    if name.startswith(("phrases/", "codes/")) or not list(SOURCE.rglob(name)):
+        return "{{ title }} {{ error }} {{ fields }} {{ reply }} {{ url }}"
+    return None
 
 
 def _who() -> str:

@@ -67,11 +67,11 @@ def problem_of(error: Exception) -> AdmitError:
     return error if isinstance(error, AdmitError) else Unavailable()
 
 
-def as_json(action: Action, reply: Reply[Any]) -> Response:
-    """Return the data of a reply."""
+def as_json(action: Action, reply: Reply[Any], language: str) -> Response:
+    """Return the data of a reply; the sentences in it are said in a language."""
     if reply.data is None:
         return current_app.response_class(status=HTTPStatus.NO_CONTENT)
-    body = msgspec.json.encode(reply.data)
+    body = msgspec.json.encode(reply.data, enc_hook=lambda text: said(text, language))
     return current_app.response_class(body, status=action.status, mimetype="application/json")
 
 

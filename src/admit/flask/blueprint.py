@@ -120,7 +120,7 @@ def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
             reply = _call(bound, ctx, arguments, found, strict=True)
         except REFUSALS as error:
             return as_problem(accounts, problem_of(error), best_language(the_request()))
-        return settle(accounts, ctx, as_json(bound.action, reply))
+        return settle(accounts, ctx, as_json(bound.action, reply, ctx.language))
 
     return view
 

@@ -138,6 +138,7 @@ class Action:
     status: int
     errors: tuple[type[AdmitError], ...]
     link: str | None
+    link_field: str
 
     @property
     def summary(self) -> str:
@@ -173,6 +174,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
     status: int = 200,
     errors: Iterable[type[AdmitError]] = (),
     link: str | None = None,
+    link_field: str = "token",
 ) -> Callable[[_Function], _Function]:
     """Declare a method of a feature to be an action.
 
@@ -192,6 +194,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
         errors: What it raises besides what its demands and its input bring, for the description of the API.
         link: The path of the link, with ``<token>`` in it, that leads to the page of this action from a mail. The
             token waits in a cookie, so that the address of the page does not hold it.
+        link_field: The field of the input that takes the token.
 
     .. versionadded:: 0.2
     """
@@ -210,6 +213,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
             status=status,
             errors=tuple(errors),
             link=link,
+            link_field=link_field,
         )
         function.__action__ = declared  # type: ignore[attr-defined]
         return function

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from admit.errors import (
     AdmitError,
+    IdentifierTaken,
     InvalidInput,
     MalformedBody,
     Overloaded,
@@ -102,7 +103,7 @@ def add_error_headers(response: Response, error: AdmitError) -> None:
 
 
 def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[str, Any]:
-    if isinstance(error, InvalidInput | MalformedBody) and error.fields:
+    if isinstance(error, IdentifierTaken | InvalidInput | MalformedBody) and error.fields:
         return {"fields": {name: said(text, language) for name, text in error.fields.items()}}
     if isinstance(error, ReauthenticationRequired):
         return {"methods": _methods(accounts, "proves")}

@@ -172,7 +172,7 @@ def _asked(accounts: Accounts) -> Context:
 def _with_link(action: Action, ctx: Context, values: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a form, with the token of the link that the browser came by."""
     token = ctx.kept.get(LINK) if action.link is not None else None
-    return {"token": token, **values} if token else dict(values)
+    return {action.link_field: token, **values} if token else dict(values)
 
 
 def _call(

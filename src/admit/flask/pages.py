@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from flask import current_app, render_template
 
-from admit.errors import InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
+from admit.errors import IdentifierTaken, InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
 from admit.feature import Shown
 from admit.flask.answers import add_error_headers
 from admit.flask.context import the_request
@@ -67,7 +67,7 @@ class Pages:
                 return redirect_to(way, HTTPStatus.SEE_OTHER)
         has_form = bound.action.input is not None and bound.action.page is not None
         page = str(bound.action.page) if has_form else "admit/error"
-        fields = error.fields if isinstance(error, InvalidInput | MalformedBody) else {}
+        fields = error.fields if isinstance(error, IdentifierTaken | InvalidInput | MalformedBody) else {}
         response = self._render(page, bound, ctx, values=values, error=error, fields=fields, status=error.status)
         add_error_headers(response, error)
         return response

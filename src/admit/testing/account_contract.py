@@ -77,6 +77,9 @@ class AccountContract(AccountRaces):
         accounts = [an_account(identifiers=(Identifier(IdentifierKind.USERNAME, key, key),)) for key in keys]
         added(store, *accounts)
         assert [store.find_account(key) for key in keys] == accounts
+        for account in accounts:
+            assert store.delete_account(account.id)
+            assert store.find_account(account.label) is None
 
     def test_a_key_is_unique(self, store: AccountStore) -> None:
         """An account with a key that another one has is refused as a whole, whatever the kind."""

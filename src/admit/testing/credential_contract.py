@@ -84,6 +84,8 @@ class CredentialContract(Contract):
         assert not store.add_credential(a_credential(key="k", subject="grace"))
         _added(store, a_credential(kind="totp", key="k"), a_credential(key="K"), a_credential(key="k "))
         assert store.get_credential("password", "k") == first
+        assert store.delete_credential(first.id)
+        assert store.get_credential("password", "k") is store.get_credential("TOTP", "k") is None
         assert list(store.list_credentials("grace")) == []
 
     def test_an_id_is_unique(self, store: CredentialStore) -> None:

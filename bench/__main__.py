@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import dropin, report, revocation, scale, stores
-from bench.rounds import added, interleave
+from bench.rounds import added, interleave, stay_on_one_core
 
 
 def main() -> None:
@@ -23,6 +23,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (default: %(default)s)")
+    parser.add_argument("--any-core", action="store_true", help="let servers run on other cores than the requests")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target was missed")
     options = parser.parse_args()
     # Flask-Login 0.6.3 uses what later Pythons deprecate.
@@ -31,9 +32,11 @@ def main() -> None:
         (run_scale if options.what == "scale" else run_revocation)()
         return
     run = run_dropin if options.what == "dropin" else run_stores
+    cores = "Cores as they come." if options.any_core else stay_on_one_core()
     rows = run(options.rounds, options.requests)
     print(report.table(rows))
-    report.write(options.what, rows, command=report.command_line(), at=datetime.now(UTC))
+    name = f"{options.what}-any-core" if options.any_core else options.what
+    report.write(name, rows, note=cores, command=report.command_line(), at=datetime.now(UTC))
     if options.check and any(row.target is not None and row.ratio > row.target for row in rows):
         sys.exit(1)
 

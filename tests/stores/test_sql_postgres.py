@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from admit.model import Session
+    from admit.stores.sql_wire import Wire
     from tests.services.postgres import PostgresServer
 
 PATIENCE = 30
@@ -121,11 +122,37 @@ def test_a_connection_that_was_closed_costs_no_request(store: SqlStore, postgres
     assert store.delete_session(session.id, ending=REVOKED)
 
 
+def test_a_question_of_any_size_is_asked(store: SqlStore) -> None:
+    """A question that the kernel does not take at once is sent piece by piece, and the next one gets its own answer."""
+    assert list(store.list_sessions("ada" * 10_000_000)) == []
+    store.add_session(session := a_session())
+    assert store.get_session(session.id) == session
+
+
+def test_an_answer_of_any_size_is_read(store: SqlStore) -> None:
+    """An answer that comes in many pieces is read to its end, and the next question gets its own."""
+    sessions = [a_session() for _ in range(500)]
+    for session in sessions:
+        store.add_session(session)
+    assert {one.id for one in store.list_sessions("ada")} == {one.id for one in sessions}
+    assert store.get_session(sessions[0].id) == sessions[0]
+
+
+def test_a_system_without_poll_waits_otherwise(
+    store: SqlStore, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no poll(), questions of any size are answered, and a silent server is given up."""
+    monkeypatch.setattr("admit.stores.sql_wire._poll", None)
+    test_a_question_of_any_size_is_asked(store)
+    with paused(postgres_server), within(1.2), pytest.raises(StoreError):
+        store.count_sessions()
+
+
 def test_a_second_failure_is_an_error(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new connection is tried once and no more."""
     connect = store._database._idle._connect
 
-    def closed() -> psycopg.Connection[Any]:
+    def closed() -> Wire:
         wire = connect()
         wire.close()
         return wire

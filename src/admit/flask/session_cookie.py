@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -11,6 +12,7 @@ from admit import tokens
 from admit.flask.context import the_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from flask import Request, Response
@@ -48,17 +50,20 @@ def presented_token(settings: CookieSettings) -> Presented | None:
             return Presented(bearer, "bearer")
     if "HTTP_COOKIE" not in environ:
         return None
-    values = _values(environ["HTTP_COOKIE"], cookie_name(settings, request))
+    values = _values_of(cookie_name(settings, request))(environ["HTTP_COOKIE"])
     # Two different cookies of one name: a sibling host has planted one of them, and who knows which.
-    if not values or any(value != values[0] for value in values):
+    if len(set(values)) != 1:
         return None
-    return Presented(values[0], "cookie")
+    return Presented(values[0].rstrip(), "cookie")
 
 
-def _values(header: str, name: str) -> list[str]:
-    # A token needs no quotes, so that reading a Cookie header in full would be for nothing.
-    prefix = f"{name}="
-    return [pair[len(prefix) :] for pair in map(str.strip, header.split(";")) if pair.startswith(prefix)]
+@lru_cache(maxsize=64)
+def _values_of(name: str) -> Callable[[str], list[str]]:
+    """Return what finds the values of all cookies of this name in a Cookie header.
+
+    A token needs no quotes, so that reading the header in full would be for nothing.
+    """
+    return re.compile(rf"(?:^|;)\s*{re.escape(name)}=([^;]*)").findall
 
 
 def _bearer_token(header: str) -> str | None:

@@ -43,6 +43,10 @@ class Contender:
     environ: Environ
     status: str = "200"
 
+    def request(self) -> Environ:
+        """Return what the next request is, anew each time."""
+        return dict(self.environ)
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -60,7 +64,7 @@ def answer(contender: Contender) -> str:
     def start_response(status: str, _headers: Any, _error: Any = None) -> Any:
         statuses.append(status)
 
-    body: Iterable[bytes] = contender.app.wsgi_app(dict(contender.environ), start_response)
+    body: Iterable[bytes] = contender.app.wsgi_app(contender.request(), start_response)
     for _ in body:
         pass
     close = getattr(body, "close", None)

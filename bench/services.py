@@ -35,13 +35,17 @@ def redis() -> Generator[str | None]:
 
 
 @contextmanager
-def postgres() -> Generator[str | None]:
-    """Start a PostgreSQL and yield its address; ``None``, said aloud, where there is none."""
+def postgres(**settings: object) -> Generator[str | None]:
+    """Start a PostgreSQL and yield its address; ``None``, said aloud, where there is none.
+
+    Args:
+        settings: What it is told besides, such as ``shared_buffers``.
+    """
     if not any(list(Path("/").glob(f"{place.lstrip('/')}/initdb")) for place in _POSTGRES):
         print("PostgreSQL is not on this machine: its cases are left out.")
         yield None
         return
     from tests.services.postgres import private_postgres
 
-    with private_postgres() as server:
+    with private_postgres(**settings) as server:
         yield server.url

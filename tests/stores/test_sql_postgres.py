@@ -17,7 +17,7 @@ from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.stores import open_store
 from admit.stores.sql import SqlStore
-from admit.stores.sql_rows import row_of
+from admit.stores.sql_rows import SESSION_COLUMNS, row_of
 from admit.testing import a_session
 from admit.testing.store_races import NOW
 
@@ -146,6 +146,26 @@ def test_a_system_without_poll_waits_otherwise(
     test_a_question_of_any_size_is_asked(store)
     with paused(postgres_server), within(1.2), pytest.raises(StoreError):
         store.count_sessions()
+
+
+def test_a_purge_does_not_read_the_whole_table(
+    store: SqlStore, postgres_server: PostgresServer, postgres_schema: str
+) -> None:
+    """However few rows a step removes and whatever the server guesses of their number, it finds them by an index."""
+    store.add_session(a_session())
+    table = f'"{postgres_schema}"."admit_sessions"'
+    names = [str(name) for name in SESSION_COLUMNS]
+    copied = ", ".join("'x' || number" if name == "id" else name for name in names)
+    many = f"INSERT INTO {table} ({', '.join(names)}) SELECT {copied} FROM {table}, generate_series(1, 20000) number"  # noqa: S608
+    postgres_server.ask(many)
+    postgres_server.ask(f"ANALYZE {table}")
+    purge = store._statements.purge_sessions.replace("%s", "$1", 1).replace("%s", "$2", 1)
+    with store._database.transaction() as run:
+        run("SET LOCAL plan_cache_mode = force_generic_plan")
+        run(f"PREPARE purge AS {purge}")
+        plan = "\n".join(str(line) for (line,) in run("EXPLAIN EXECUTE purge(0, 20)"))
+    assert "Seq Scan" not in plan
+    assert "Index Scan" in plan
 
 
 def test_a_second_failure_is_an_error(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:

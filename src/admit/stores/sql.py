@@ -35,7 +35,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _ANY = "*"
 # How long a purge may keep others from writing, in seconds, and how many rows it tries at first and at most.
 _HOLD = 0.05
-_FIRST_STEP, _LAST_STEP = 100, 2000
+# Fewer rows than a few take no less time: what is slow then is the disk.
+_LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 2000
 
 
 class SqlStore:
@@ -217,7 +218,7 @@ class SqlStore:
 def _next_step(step: int, took: float) -> int:
     """Return how many rows to remove next, given how long the last ones took."""
     if took > _HOLD / 2:
-        return max(1, int(step * _HOLD / 2 / took))
+        return max(_LEAST_STEP, int(step * _HOLD / 2 / took))
     return min(step * 2, _LAST_STEP) if took < _HOLD / 4 else step
 
 

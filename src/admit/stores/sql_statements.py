@@ -16,6 +16,7 @@ class Dialect(Protocol):
     mark: str
     is_not_distinct_from: str
     is_distinct_from: str
+    is_among: str
     lock_rows: str
 
 
@@ -66,4 +67,4 @@ class Statements:
 
     def _purge(self, table: str, key: str) -> str:
         expired = f"SELECT {key} FROM {table} WHERE expires_at < ? LIMIT ? {self._dialect.lock_rows}"
-        return self._marked(f"DELETE FROM {table} WHERE {key} IN ({expired}) RETURNING 1")
+        return self._marked(f"DELETE FROM {table} WHERE {key} {self._dialect.is_among.format(expired)} RETURNING 1")

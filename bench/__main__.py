@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, report, revocation, scale, stores
+from bench import dropin, report, revocation, rotation, scale, stores
 from bench.rounds import added, interleave, stay_on_one_core
 
 
@@ -18,11 +18,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores", "scale", "revocation"],
+        choices=["dropin", "stores", "scale", "revocation", "rotation"],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (default: %(default)s)")
+    parser.add_argument("--rotations", type=int, default=1000, help="rotations of one session (default: %(default)s)")
     parser.add_argument("--huge", action="store_true", help="scale: ten million sessions in PostgreSQL too (10 GB)")
     parser.add_argument("--any-core", action="store_true", help="let servers run on other cores than the requests")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target was missed")
@@ -33,6 +34,8 @@ def main() -> None:
         run_scale(huge=options.huge)
     elif options.what == "revocation":
         run_revocation()
+    elif options.what == "rotation":
+        run_rotation(options.rotations)
     else:
         beside_flask_login(options)
 
@@ -85,6 +88,17 @@ def run_revocation() -> None:
     table = "\n".join(["| store | median, ms | p99, ms | longest, ms |", "|---|---|---|---|", *rows])
     print(table)
     report.write_text("revocation", table, command=report.command_line(), at=now)
+
+
+def run_rotation(rotations: int) -> None:
+    """Count who is logged out, and who is not caught, through many rotations under parallel requests."""
+    with stores.folder() as folder:
+        found = [rotation.measure(name, url, rotations) for name, url in rotation.urls(Path(folder))]
+    rows = [f"| {' | '.join(map(str, one[:-1]))} | {one.seconds:.0f} |" for one in found]
+    head = "| store | rotations | requests | false log-outs | superseded secrets | recognized | a replay ended it | s |"
+    table = "\n".join([head, f"|{'---|' * 8}", *rows])
+    print(table)
+    report.write_text("rotation", table, command=report.command_line(), at=datetime.now(UTC))
 
 
 def run_stores(rounds: int, requests: int) -> list[report.Row]:

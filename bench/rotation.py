@@ -15,9 +15,12 @@ from admit.gate import Gate
 from admit.settings import SessionSettings
 from admit.stores import open_store
 from admit.stores.near import NearStore
+from bench import services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.pool import Pool
+    from pathlib import Path
 
 PROCESSES, THREADS = 4, 13  # fifty-two requests at once
 _LONG = SessionSettings(idle=None, absolute=timedelta(days=36_500))
@@ -40,6 +43,18 @@ class Rotations(NamedTuple):
     recognized: int
     caught: bool
     seconds: float
+
+
+def urls(folder: Path) -> Iterator[tuple[str, str]]:
+    """Return the name and the address of each store that is on this machine."""
+    yield "SQLite", f"sqlite:///{folder}/rotation.db"
+    for name, server in (("Redis", services.redis), ("Redis Cluster", services.redis_cluster)):
+        with server() as url:
+            if url:
+                yield name, url
+    with services.postgres() as postgres:
+        if postgres:
+            yield "PostgreSQL", postgres
 
 
 def begin(url: str) -> None:

@@ -35,6 +35,23 @@ def redis() -> Generator[str | None]:
 
 
 @contextmanager
+def redis_cluster() -> Generator[str | None]:
+    """Start a cluster of six and yield its address; ``None`` where there is no Redis."""
+    if shutil.which("redis-server") is None:
+        yield None
+        return
+    from tests.services.redis import RedisCluster
+
+    with tempfile.TemporaryDirectory(prefix="admit-redis-") as folder:
+        cluster = RedisCluster(Path(folder), patience=30_000)
+        cluster.start()
+        try:
+            yield cluster.url
+        finally:
+            cluster.kill()
+
+
+@contextmanager
 def postgres(**settings: object) -> Generator[str | None]:
     """Start a PostgreSQL and yield its address; ``None``, said aloud, where there is none.
 

@@ -33,10 +33,10 @@ __all__ = ["SqlStore", "is_ours"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _ANY = "*"
-# How long a purge may keep others from writing, in seconds, and how many rows it tries at first and at most.
+# How long a purge may keep others from writing, in seconds, and how many rows it removes in one go: fewer would take
+# no less time, since what is slow then is the disk, and with more the disk alone might take too long.
 _HOLD = 0.05
-# Fewer rows than a few take no less time: what is slow then is the disk.
-_LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 2000
+_LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
 class SqlStore:

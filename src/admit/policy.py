@@ -59,7 +59,7 @@ def needs_rotation(session: Session, now: datetime, every: timedelta | None, gra
     """
     if every is None or session.confirmed_at is None:
         return False
-    return now >= max(session.rotated_at + every, session.confirmed_at + 2 * grace)
+    return now - session.rotated_at >= every and now - session.confirmed_at >= 2 * grace
 
 
 def is_within_grace(session: Session, now: datetime, grace: timedelta) -> bool:

@@ -76,6 +76,11 @@ def test_revoke_and_why(site: Site) -> None:
     again = site.run("sessions", "revoke", three.id, "unknown")
     assert again.exit_code == 1
     assert "2 sessions had ended before, or never were" in again.output
+    site.gate.admit("ada", "password")
+    both = site.run("sessions", "revoke", "unknown", "--user", "ada")
+    assert both.exit_code == 1
+    assert "Ended 1 session." in both.output
+    assert "1 session had ended before, or never was" in both.output
 
 
 def test_why_without_somebody(site: Site) -> None:

@@ -59,11 +59,11 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
         message = "Nothing to end. Name session IDs, or a user by --user."
         raise click.UsageError(message)
     with _store_trouble():
-        ended = sum(_gate().revoke(session_id, by=by) for session_id in ids)
-        ended += _gate().revoke_all(user, by=by) if user is not None else 0
-    click.echo(f"Ended {_sessions(ended)}.")
-    if ended < len(ids):
-        missing = len(ids) - ended
+        named = sum(_gate().revoke(session_id, by=by) for session_id in ids)
+        others = _gate().revoke_all(user, by=by) if user is not None else 0
+    click.echo(f"Ended {_sessions(named + others)}.")
+    missing = len(ids) - named
+    if missing:
         message = f"{_sessions(missing)} had ended before, or never {'was' if missing == 1 else 'were'}."
         raise click.ClickException(message)
 

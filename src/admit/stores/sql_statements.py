@@ -16,6 +16,7 @@ class Dialect(Protocol):
     mark: str
     is_not_distinct_from: str
     is_distinct_from: str
+    is_among: str
     lock_rows: str
 
 
@@ -39,7 +40,7 @@ class Wording:
 
     def _purge(self, table: str, key: str, expires: str = "expires_at") -> str:
         expired = f"SELECT {key} FROM {table} WHERE {expires} < ? LIMIT ? {self._dialect.lock_rows}"
-        return self._marked(f"DELETE FROM {table} WHERE {key} IN ({expired}) RETURNING 1")
+        return self._marked(f"DELETE FROM {table} WHERE {key} {self._dialect.is_among.format(expired)} RETURNING 1")
 
 
 class Statements(Wording):

@@ -106,6 +106,7 @@ def test_purge(site: Site) -> None:
     site.clock.advance(sessions[0].idle + timedelta(seconds=1))
     assert "Removed 5 rows." in site.run("sessions", "purge", "--batch", "2").output
     assert "Removed 0 rows." in site.run("sessions", "purge").output
+    assert site.run("sessions", "purge", "--batch", "0").exit_code == 2
 
 
 def test_upgrade_where_there_are_no_tables(site: Site) -> None:

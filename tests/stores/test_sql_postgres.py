@@ -155,7 +155,8 @@ def test_a_purge_does_not_read_the_whole_table(
     store.add_session(a_session())
     table = f'"{postgres_schema}"."admit_sessions"'
     names = [str(name) for name in SESSION_COLUMNS]
-    copied = ", ".join("'x' || number" if name == "id" else name for name in names)
+    new = {"id": "'x' || number", "expires_at": "expires_at + (random() * 1e12)::bigint"}
+    copied = ", ".join(new.get(name, name) for name in names)
     many = f"INSERT INTO {table} ({', '.join(names)}) SELECT {copied} FROM {table}, generate_series(1, 20000) number"  # noqa: S608
     postgres_server.ask(many)
     postgres_server.ask(f"ANALYZE {table}")
@@ -165,7 +166,7 @@ def test_a_purge_does_not_read_the_whole_table(
         run(f"PREPARE purge AS {purge}")
         plan = "\n".join(str(line) for (line,) in run("EXPLAIN EXECUTE purge(0, 20)"))
     assert "Seq Scan" not in plan
-    assert "Index Scan" in plan
+    assert "admit_sessions_expires_at" in plan
 
 
 def test_a_second_failure_is_an_error(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,13 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
 
 
 @sessions_commands.command("purge")
-@click.option("--batch", default=_PURGED_AT_ONCE, show_default=True, help="How many rows to remove at once.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=_PURGED_AT_ONCE,
+    show_default=True,
+    help="How many rows to remove at once.",
+)
 def purge_sessions(batch: int) -> None:
     """Remove what is left of sessions whose time is over.
 

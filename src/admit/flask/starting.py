@@ -25,15 +25,15 @@ _LEAST = 32
 
 #: What tutorials, templates and answers on the web show as a secret, without what stands between its words. Whoever
 #: knows the secret signs what they like, and these are the first that anybody tries.
-_KNOWN = frozenset(
-    """
-    5y2lf4q8znxec 192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf a0zr98jxrxhxrt change
-    changeinproduction changeme changethis default dev development flask foobar hardtoguessstring insecure
-    insertrandomsecretkeyhere key mykey mysecret mysecretkey password replaceme secret secretkey secretstring
-    supersecret supersecretkey test thequickbrownfox thisisasecret thisisnotsecret thisissecret topsecret
-    xf9 youneverguess youwillneverguess yourkey yoursecret yoursecretkey yoursecretkeyhere
-    """.split()
-)
+_SHOWN = """
+    09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7
+    192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf 5791628bb0b13ce0c676dfde280ba245
+    5y2lf4q8znxec 5y2lf4q8z\xec a0zr98j3yxrxhhjmnlwxrt change changeinproduction changeme changethis default dev
+    development flask foobar hardtoguessstring insecure insertrandomsecretkeyhere key mykey mysecret mysecretkey
+    password replaceme secret secretkey secretstring supersecret supersecretkey test thisisasecret thisisnotsecret
+    thisissecret topsecret youwillneverguess yourkey yoursecret yoursecretkey yoursecretkeyhere
+"""
+_KNOWN = frozenset(_SHOWN.split())
 _MEANINGLESS = re.compile(r"[\W_]+")
 _HOW = """Make one by python -c "import secrets; print(secrets.token_hex())" and keep it out of the code."""
 

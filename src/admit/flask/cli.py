@@ -17,6 +17,7 @@ from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
     from admit.gate import Gate
 
 __all__ = ["admit_commands", "db_commands", "sessions_commands"]

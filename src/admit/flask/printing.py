@@ -68,13 +68,14 @@ def _print_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table: Any = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column.replace("_", " ").capitalize(), overflow="fold")
     for row in cells:
         # As text: what looks like markup may come from a stranger.
-        table.add_row(*map(Text, row))
-    Console(file=sys.stdout).print(table)
+        table.add_row(*(Text(cell) for cell in row))
+    console: Any = Console(file=sys.stdout)
+    console.print(table)
 
 
 def _cell(value: Any) -> str:

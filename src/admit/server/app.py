@@ -6,7 +6,6 @@ import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -55,13 +54,14 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     app = Flask("admit.server", instance_path=str(Path.cwd()))
     _refuse_debugging_in_public(server, is_debugging=server.dev or app.debug)
     own = set(ServerSettings.keys())
-    app.config.update({key: value for key, value in values.items() if key not in own})
-    app.config.update(_defaults(server, values, serves=serves))
+    app.config.from_mapping({key: value for key, value in values.items() if key not in own})
+    app.config.from_mapping(_defaults(server, values, serves=serves))
     sender = ConsoleSender() if server.dev or (not serves and not _mail_url(values)) else None
     _open(app, server, sender)
     accounts = AccountSettings.from_mapping(app.config)
-    refuse_unknown_hosts(app, server, accounts.public_url)
     answer_errors(app, accounts.api_prefix)
+    if serves:
+        refuse_unknown_hosts(app, server, accounts)
     add_pages(app, outbox=sender if server.dev else None)
     if (accounts.public_url or "").startswith("https:"):
         _demand_https(app)

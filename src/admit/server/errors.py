@@ -11,13 +11,13 @@ from flask import render_template
 from werkzeug.exceptions import HTTPException
 
 from admit.flask.answers import harden
-from admit.flask.context import the_request
+from admit.flask.context import application, the_request
 from admit.flask.languages import best_language
 
 if TYPE_CHECKING:
     from flask import Flask, Response
 
-__all__ = ["answer_errors"]
+__all__ = ["answer_error", "answer_errors"]
 
 #: What of the headers of an error tells the client how to go on.
 _KEPT = ("Allow", "Retry-After")
@@ -33,22 +33,24 @@ _SENTENCES = {
 
 def answer_errors(app: Flask, api_prefix: str) -> None:
     """Answer every error of an application in one way."""
-    api = "/" + api_prefix.split("/")[1] + "/"
 
     @app.errorhandler(HTTPException)
     def answer(error: HTTPException) -> Response:
         if error.response is not None:  # whoever raised it has the answer
             return app.make_response(error.response)
-        status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-        is_api = the_request().path.startswith(api)
-        response = app.make_response(_problem(status) if is_api else _page(status))
-        response.status_code = status
-        if is_api:
-            response.mimetype = "application/problem+json"
+        response = answer_error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, api_prefix)
         for name, value in error.get_headers():
             if name in _KEPT:
                 response.headers[name] = value
-        return harden(response)
+        return response
+
+
+def answer_error(status: int, api_prefix: str) -> Response:
+    """Return what is said of a status: a problem document to who asked the API, a page to anybody else."""
+    make = application().response_class
+    if the_request().path.startswith("/" + api_prefix.split("/")[1] + "/"):
+        return harden(make(_problem(status), status=status, mimetype="application/problem+json"))
+    return harden(make(_page(status), status=status, mimetype="text/html"))
 
 
 def _sentence(status: int) -> str:

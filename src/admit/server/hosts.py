@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import abort
 from werkzeug.exceptions import SecurityError
 from werkzeug.sansio.utils import get_host
 
 from admit.flask.context import the_request
+from admit.server.errors import answer_error
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Response
 
+    from admit.flask.settings import AccountSettings
     from admit.server.settings import ServerSettings
 
 __all__ = ["refuse_unknown_hosts"]
@@ -27,23 +28,24 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _ANYBODY = {"/healthz", "/readyz"}
 
 
-def refuse_unknown_hosts(app: Flask, server: ServerSettings, public_url: str | None) -> None:
+def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSettings) -> None:
     """Answer 400 to requests for a name that is not the site's, if it is said which are."""
     trusted = [*server.trusted_hosts, *(_LOOPBACK if server.dev else ())]
-    if public_url:
-        trusted.append(_name(public_url))
+    if accounts.public_url:
+        trusted.append(_name(accounts.public_url))
     if not trusted:
         return
 
     @app.before_request
-    def refuse_unknown_host() -> None:
+    def refuse_unknown_host() -> Response | None:
         request = the_request()
         if request.path in _ANYBODY:
-            return
+            return None
         try:
             get_host(request.scheme, request.headers.get("Host"), request.server, trusted)
         except SecurityError:
-            abort(400, "This site is not known by that name.")
+            return answer_error(400, accounts.api_prefix)
+        return None
 
 
 def _name(url: str) -> str:

@@ -12,6 +12,7 @@ from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
 from admit.flask.languages import best_language, said
+from admit.store import SessionStore
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -20,15 +21,23 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.mail import ConsoleSender
 
-__all__ = ["add_pages"]
+__all__ = ["accounts_of", "add_pages"]
 
 _UNREADY = 503
 
 
+def accounts_of(app: Flask) -> Accounts:
+    """Return the accounts of the ready-made application."""
+    found: Accounts = vars(app)["login_manager"].keeper.accounts
+    return found
+
+
 def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
     """Add the routes; ``outbox`` is who has kept the mails of development."""
-    accounts: Accounts = app.login_manager.keeper.accounts  # type: ignore[attr-defined]
-    pages = Blueprint("server", __name__, static_folder="static", static_url_path="/server", template_folder="templates")
+    accounts = accounts_of(app)
+    pages = Blueprint(
+        "server", __name__, static_folder="static", static_url_path="/server", template_folder="templates"
+    )
     pages.after_request(harden)
     outbox_path = f"{accounts.settings.prefix}/outbox" if outbox is not None else None
     pages.add_url_rule("/", "home", lambda: _home(accounts, outbox_path))
@@ -78,9 +87,12 @@ def _stores(accounts: Accounts) -> list[Any]:
 
 
 def _is_current(store: Any) -> bool:
-    """Ask a store something, and whether its tables are of this version, where it has any."""
-    getattr(store, "get_session", store.get_account if hasattr(store, "get_account") else None)("")
-    return store.is_current() if hasattr(store, "is_current") else True
+    """Ask a store for something, and whether its tables are of this version, where it has any."""
+    if isinstance(store, SessionStore):
+        store.get_session("")
+    else:
+        store.get_account("")
+    return bool(getattr(store, "is_current", lambda: True)())
 
 
 def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:

@@ -58,6 +58,8 @@ def _read(path: Path) -> str:
     with os.fdopen(descriptor) as file:
         state = os.fstat(file.fileno())
         if state.st_mode & _OTHERS or state.st_uid != os.geteuid():
-            message = f"Others than its owner can use the secret key in {path}. Remove the file, so that another is made."
+            message = (
+                f"Others than its owner can use the secret key in {path}. Remove the file, so that another is made."
+            )
             raise ConfigurationError(message)
         return file.read().strip()

@@ -26,14 +26,16 @@ class ServerSettings(Settings):
     .. versionadded:: 0.2
     """
 
-    db: str = setting("sqlite:///admit.db", "Where accounts are kept, and sessions too unless they have a place of their own.")
-    sessions: str | None = setting(None, 'Where sessions are kept, such as "redis://127.0.0.1"; None for where accounts are.')
+    db: str = setting(
+        "sqlite:///admit.db", "Where accounts are kept, and sessions too unless they have a place of their own."
+    )
+    sessions: str | None = setting(
+        None, 'Where sessions are kept, such as "redis://127.0.0.1"; None for where accounts are.'
+    )
     host: str = setting("127.0.0.1", "The address to listen at.")
     port: int = setting(5000, "The port to listen at; 0 for one that is free.")
     threads: int = setting(8, "How many requests are answered at once.")
-    dev: bool = setting(
-        False, "Whether mails are printed and shown on a page instead of sent. Only for this machine."
-    )
+    dev: bool = setting(False, "Whether mails are printed and shown on a page instead of sent. Only for this machine.")
     trusted_hosts: tuple[str, ...] = setting(
         (), "Names that this site is asked for by, besides that of its public address; requests for others are refused."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as encoding
 import sys
 from datetime import datetime, timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["as_json", "moment", "print_row", "print_rows"]
+
+_JSON = (bool, int, float, str, list, tuple, dict, type(None))
 
 #: The option of every command that shows something.
 as_json: Callable[[Any], Any] = click.option("--json", is_flag=True, help="Print JSON, for programs.")
@@ -63,19 +66,14 @@ def _print_lines(_columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Non
 
 
 def _print_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table: Any = Table(box=SIMPLE_HEAD, pad_edge=False)
+    rich: Any = {name: import_module(f"rich.{name}") for name in ("box", "console", "table", "text")}
+    table = rich["table"].Table(box=rich["box"].SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column.replace("_", " ").capitalize(), overflow="fold")
     for row in cells:
         # As text: what looks like markup may come from a stranger.
-        table.add_row(*(Text(cell) for cell in row))
-    console: Any = Console(file=sys.stdout)
-    console.print(table)
+        table.add_row(*(rich["text"].Text(cell) for cell in row))
+    rich["console"].Console(file=sys.stdout).print(table)
 
 
 def _cell(value: Any) -> str:
@@ -100,4 +98,6 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 def _encoded(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    return value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value if isinstance(value, _JSON) else str(value)

@@ -27,7 +27,7 @@ from admit.settings import refuse_unknown_keys
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["create_app", "is_loopback"]
+__all__ = ["create_app", "has_public_url", "is_loopback"]
 
 _SQLITE = "sqlite:///"
 _HSTS = "max-age=31536000"
@@ -74,6 +74,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def has_public_url(values: Mapping[str, Any]) -> bool:
+    """Tell whether it is known where the site is served: it was said, or it is development."""
+    return values.get("ADMIT_PUBLIC_URL") is not None or ServerSettings.from_mapping(values).dev
 
 
 def _from_environment() -> dict[str, Any]:

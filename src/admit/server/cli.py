@@ -79,9 +79,10 @@ def list_settings(*, json: bool) -> None:
 
     Secrets are masked.
     """
-    found = shown_settings(the_setup().found, known_settings())
-    rows = [{**one._asdict(), "value": one.value if json else _worded(one.value)} for one in found]
-    print_rows(map(_encodable, rows), ["key", "value", "origin", "doc"], json=json)
+    rows = [one._asdict() for one in shown_settings(the_setup().found, known_settings())]
+    if not json:
+        rows = [{**row, "value": "none" if row["value"] is None else str(row["value"])} for row in rows]
+    print_rows(rows, ["key", "value", "origin", "doc"], json=json)
 
 
 @main.command("openapi")
@@ -91,14 +92,3 @@ def print_openapi() -> None:
     from admit.flask.openapi import describe
 
     click.echo(encoding.dumps(describe(accounts_of(application())), indent=2))
-
-
-def _worded(value: Any) -> str:
-    return "none" if value is None else str(value)
-
-
-def _encodable(row: dict[str, Any]) -> dict[str, Any]:
-    known = bool | int | str | tuple | type(None)
-    value = row["value"]
-    plain = value.total_seconds() if hasattr(value, "total_seconds") else value
-    return {**row, "value": plain if isinstance(plain, known | float) else repr(plain)}

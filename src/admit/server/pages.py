@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.mail import ConsoleSender
 
-__all__ = ["accounts_of", "add_pages"]
+__all__ = ["accounts_of", "add_pages", "close_stores"]
 
 _UNREADY = 503
 
@@ -30,6 +30,11 @@ def accounts_of(app: Flask) -> Accounts:
     """Return the accounts of the ready-made application."""
     found: Accounts = vars(app)["login_manager"].keeper.accounts
     return found
+
+
+def close_stores(app: Flask) -> None:
+    """Let go of the stores of the ready-made application."""
+    vars(app)["login_manager"]._stores.close()  # noqa: SLF001 -- whoever made the application ends it
 
 
 def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ from flask.cli import ScriptInfo
 from admit.errors import AdmitError, ConfigurationError, InvalidInput, StoreError
 from admit.server.app import create_app
 from admit.server.configuration import configuration, values_of
+from admit.server.pages import close_stores
 from admit.server.settings import known_settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Setup(ScriptInfo):
     """What the command line, the environment and the file say; Flask's commands get their application from it."""
 
     def __init__(self, flags: Mapping[str, Any], file: Path | None) -> None:
-        super().__init__(create_app=lambda: create_app(self.values, serves=False), set_debug_flag=False)
+        super().__init__(create_app=self._commanded_app, set_debug_flag=False)
         self.flags: dict[str, Any] = dict(flags)
         self.file: Path | None = file
 
@@ -42,6 +43,11 @@ class Setup(ScriptInfo):
     def values(self) -> dict[str, Any]:
         """What was set."""
         return values_of(self.found)
+
+    def _commanded_app(self) -> Flask:
+        app = create_app(self.values, serves=False)
+        click.get_current_context().find_root().call_on_close(partial(close_stores, app))
+        return app
 
     def served_app(self, **more: Any) -> Flask:
         """Return the application, to be served; ``more`` is what became known meanwhile."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from admit.errors import ConfigurationError
+from admit.server.pages import accounts_of, close_stores
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -50,17 +51,17 @@ def listen(server: ServerSettings) -> socket.socket:
 
 def serve(app: Flask, server: ServerSettings, listening: socket.socket) -> None:
     """Serve until a signal says that it is enough; requests that are being answered get their answer."""
-    from waitress import create_server
+    from waitress.server import create_server  # type: ignore[import-untyped] # it has no types
 
-    proxies = app.config.get("ADMIT_PROXIES", 0)
+    accounts = accounts_of(app)
     waitress: Any = create_server(
         app,
         sockets=[listening],
         threads=server.threads,
         ident=None,  # nobody needs to know what serves, and in which version
-        url_scheme=urlsplit(app.config["ADMIT_PUBLIC_URL"]).scheme,
+        url_scheme=urlsplit(accounts.mailing.base).scheme,
         # What proxies of one's own have written is read by the application, which knows how many there are.
-        clear_untrusted_proxy_headers=not proxies,
+        clear_untrusted_proxy_headers=not accounts.settings.proxies,
         max_request_body_size=_LARGEST_BODY,
     )
     before = signal.signal(signal.SIGTERM, _end)
@@ -69,7 +70,7 @@ def serve(app: Flask, server: ServerSettings, listening: socket.socket) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
         waitress.close()
-        vars(app)["login_manager"]._stores.close()  # noqa: SLF001 -- who made the application ends it
+        close_stores(app)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -13,7 +13,9 @@ from admit.errors import IdentifierTaken
 from admit.flask.context import application
 from admit.flask.printing import as_json, print_row, print_rows
 from admit.operations import create_account, lock_account, new_account, unlock_account
+from admit.server.app import has_public_url
 from admit.server.pages import accounts_of
+from admit.server.program import the_setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,12 +123,15 @@ def invite_user(*, json: bool) -> None:
     """
     accounts = _accounts()
     inviting: Any = next((one for one in accounts.features.values() if hasattr(one, "invite")), None)
-    linked = [one for one in inviting.actions() if one.link is not None] if inviting is not None else []
-    if not linked:
+    if inviting is None:
         message = "Nobody can sign up here, so that there is nothing to invite to."
         raise click.ClickException(message)
+    if not has_public_url(the_setup().values):
+        message = "A link needs the address of this site. Set ADMIT_PUBLIC_URL to the one that it is served at."
+        raise click.ClickException(message)
+    action = next(one.name for one in inviting.actions() if one.link is not None)
     token = inviting.invite(accounts.keeper.gate)
-    url = accounts.mailing.url(f"{inviting.name}.{linked[0].name}", token=token)
+    url = accounts.mailing.url(f"{inviting.name}.{action}", token=token)
     print_row({"url": url}, url, json=json)
 
 
@@ -161,8 +166,7 @@ def _credentials(accounts: Accounts, account: Account, *, is_piped: bool) -> lis
 def _password(*, is_piped: bool) -> str:
     if is_piped:
         return click.get_text_stream("stdin").read().removesuffix("\n").removesuffix("\r")
-    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
-    return asked
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again"))
 
 
 def _first(accounts: Accounts, limit: int) -> Iterator[Account]:

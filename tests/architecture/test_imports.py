@@ -25,6 +25,7 @@ LAYERS = (
         "sessions",
         "identifiers",
         "known_devices",
+        "operations",
         "device_names",
     },
     {"stores", "features"},

@@ -59,8 +59,8 @@ def test_list(site: Site) -> None:
     second = site.gate.admit("ada", "password").session
     lines = site.run("sessions", "list", "ada").output.splitlines()
     assert lines == [
-        f"{second.id}  2026-01-01 00:01:00 UTC  Unknown device, unknown address, this browser only",
-        f"{first.id}  2026-01-01 00:00:00 UTC  Firefox on Windows, 192.0.2.7, remembered",
+        f"{second.id}  2026-01-01 00:01:00 UTC  Unknown device      unknown address  this browser only",
+        f"{first.id}  2026-01-01 00:00:00 UTC  Firefox on Windows  192.0.2.7        remembered",
     ]
 
 

@@ -14,6 +14,7 @@ from admit.flask.blueprint import mount
 from admit.flask.mailing import Mailing, public_url
 from admit.flask.pages import Pages
 from admit.flask.settings import AccountSettings
+from admit.flask.starting import refuse_memory_for_many, refuse_weak_secrets
 from admit.mail import MailSettings, sender_of
 from admit.throttle import ThrottleSettings
 
@@ -50,6 +51,8 @@ def install(  # noqa: PLR0913 -- what accounts are made of
         lacking = feature.missing(features)
         if lacking is not None:
             raise ConfigurationError(lacking)
+    refuse_weak_secrets(app)
+    refuse_memory_for_many(stores)
     settings = AccountSettings.from_mapping(app.config)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]

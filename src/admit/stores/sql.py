@@ -109,6 +109,13 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
         except SQLAlchemyError as error:
             raise StoreError(str(error)) from error
 
+    def is_current(self) -> bool:
+        """Tell whether the tables are those of this version of Admit.
+
+        .. versionadded:: 0.2
+        """
+        return self._database.ask(self._statements.noted_version(version_table(self._prefix)), ()) == [(HEAD,)]
+
     # -- sessions --------------------------------------------------------------------------------
 
     def add_session(self, session: Session) -> None:

@@ -77,6 +77,10 @@ class Statements(Wording):
         self.purge_sessions: str = self._purge(sessions, "id")
         self.purge_endings: str = self._purge(endings, "session_id")
 
+    def noted_version(self, table: str) -> str:
+        """Return the question which version of the tables is noted."""
+        return f'SELECT version_num FROM {self._place}"{table}"'
+
     def note_version(self, table: str, version: str) -> str:
         """Return the statement that notes the version of tables that were just made, if none is noted."""
         name = f'{self._place}"{table}"'

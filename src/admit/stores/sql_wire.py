@@ -70,6 +70,9 @@ class Wire:
         """Run a statement that may change something, and return its rows."""
         text = cast("LiteralString", statement)  # type: ignore[redundant-cast]
         cursor = self.connection.execute(text, values or None, prepare=bool(values), binary=True)
+        if statement.startswith("ROLLBACK"):
+            # After one of these the driver drops all prepared statements, ours included.
+            self._prepared.clear()
         return cursor.fetchall() if cursor.description else []
 
     def read(self, statement: str, values: Sequence[object]) -> list[Row]:

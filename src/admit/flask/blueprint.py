@@ -96,7 +96,7 @@ def _routes(accounts: Accounts, pages: Pages, bound: Bound) -> list[tuple[str, s
     if Face.PAGE in action.faces:
         method = "GET" if action.method == "GET" else "POST"
         routes.append(("page", method, settings.prefix + action.path, _page_view(accounts, pages, bound)))
-        if action.page is not None and action.input is not None and not _has_own_form(accounts, bound):
+        if action.page is not None and action.method != "GET" and not _has_own_form(accounts, bound):
             routes.append(("form", "GET", settings.prefix + action.path, _form_view(accounts, pages, bound)))
     if action.link is not None:
         routes.append(("link", "GET", settings.prefix + action.link, _link_view(accounts, pages, bound)))

@@ -1,4 +1,8 @@
-"""The languages of pages, mails and errors, from the catalogs beside the pages."""
+"""The languages of pages, mails and errors, from catalogs: the application's own, and those beside our pages.
+
+A catalog is ``<language>/LC_MESSAGES/admit.mo`` in the folder ``translations`` of the application. What it does not
+say is said by ours.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +11,56 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flask import current_app, has_app_context
+
 from admit.errors import Text
 
 if TYPE_CHECKING:
     from flask import Request
 
-__all__ = ["best_language", "languages", "said"]
+__all__ = ["best_language", "catalog", "languages", "said"]
 
-_CATALOGS = Path(__file__).parent.parent / "pages" / "translations"
-_OURS = "en"
+_OURS = Path(__file__).parent.parent / "pages" / "translations"
+_FIRST = "en"
 
 
-@lru_cache(maxsize=1)
 def languages() -> list[str]:
     """Return the languages that there are, English first."""
-    found = sorted(path.parent.parent.name for path in _CATALOGS.glob("*/LC_MESSAGES/admit.mo"))
-    return [_OURS, *(name for name in found if name != _OURS)]
+    return _languages(_folders())
 
 
 def best_language(request: Request) -> str:
     """Return the language that the client likes best, of those that there are."""
-    return request.accept_languages.best_match(languages()) or _OURS
+    return request.accept_languages.best_match(languages()) or _FIRST
 
 
 def said(text: str, language: str) -> str:
     """Return a sentence in a language."""
+    find = catalog(language).gettext
     if isinstance(text, Text):
-        return text.translated(_catalog(language).gettext)
-    return _catalog(language).gettext(text) if text else text
+        return text.translated(find)
+    # The empty sentence is the key of the catalog's own heading.
+    return find(text) if text else text
+
+
+def catalog(language: str) -> gettext.NullTranslations:
+    """Return the sentences of a language; those of the application come first."""
+    return _catalog(_folders(), language)
+
+
+def _folders() -> tuple[Path, ...]:
+    return (Path(current_app.root_path) / "translations", _OURS) if has_app_context() else (_OURS,)
 
 
 @lru_cache(maxsize=16)
-def _catalog(language: str) -> gettext.NullTranslations:
-    return gettext.translation("admit", _CATALOGS, [language], fallback=True)
+def _languages(folders: tuple[Path, ...]) -> list[str]:
+    found = {path.parent.parent.name for folder in folders for path in folder.glob("*/LC_MESSAGES/admit.mo")}
+    return [_FIRST, *sorted(found - {_FIRST})]
+
+
+@lru_cache(maxsize=64)
+def _catalog(folders: tuple[Path, ...], language: str) -> gettext.NullTranslations:
+    first, *others = [gettext.translation("admit", folder, [language], fallback=True) for folder in folders]
+    for other in others:
+        first.add_fallback(other)
+    return first

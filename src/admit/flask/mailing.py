@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from admit.errors import ConfigurationError
-from admit.flask.languages import said
+from admit.flask.phrases import phrases
 from admit.mail import Message
 
 if TYPE_CHECKING:
@@ -53,14 +53,10 @@ class Mailing:
 
         The first line of the text is the subject.
         """
-        values = {**values, "site_name": self.site_name, "site_url": self.base, "language": language}
-
-        def translate(sentence: str, **parts: object) -> str:
-            return said(sentence, language).format(**parts) if parts else said(sentence, language)
-
+        ours = {"site_name": self.site_name, "site_url": self.base, "language": language, **phrases(language)}
         environment = self._app.jinja_env
-        text = environment.get_template(f"{mail}.txt").render(values, _=translate)
-        html = environment.get_template(f"{mail}.html").render(values, _=translate)
+        text = environment.get_template(f"{mail}.txt").render(values, **ours)
+        html = environment.get_template(f"{mail}.html").render(values, **ours)
         subject, _, body = text.partition("\n")
         self.sender.send(Message(to=to, subject=subject.strip(), text=body.strip() + "\n", html=html))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlencode
 
+import msgspec
 from flask import current_app, render_template
 
 from admit.errors import IdentifierTaken, InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
@@ -14,6 +15,7 @@ from admit.feature import Shown
 from admit.flask.answers import add_error_headers
 from admit.flask.context import the_request
 from admit.flask.languages import said
+from admit.flask.phrases import phrases
 from admit.flask.redirects import asked_url, redirect_to, safe_next
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from flask import Response
 
     from admit.errors import AdmitError
-    from admit.feature import Context, Reply
+    from admit.feature import Action, Context, Reply
     from admit.flask.accounts import Accounts, Bound
+    from admit.model import Account
 
 __all__ = ["Pages", "next_of"]
 
@@ -67,14 +70,21 @@ class Pages:
                 return redirect_to(way, HTTPStatus.SEE_OTHER)
         has_form = bound.action.input is not None and bound.action.page is not None
         page = str(bound.action.page) if has_form else "admit/error"
-        fields = error.fields if isinstance(error, IdentifierTaken | InvalidInput | MalformedBody) else {}
-        response = self._render(page, bound, ctx, values=values, error=error, fields=fields, status=error.status)
+        fields = error.fields if isinstance(error, InvalidInput | MalformedBody | IdentifierTaken) else {}
+        shown = _shown(bound.action, values)
+        response = self._render(page, bound, ctx, values=shown, error=error, fields=fields, status=error.status)
         add_error_headers(response, error)
         return response
 
     def plain(self, error: AdmitError, language: str) -> Response:
         """Show a refusal when nothing else is known of the request."""
-        html = render_template("admit/plain.html", message=said(error.message, language), language=language)
+        html = render_template(
+            "admit/plain.html",
+            **phrases(language),
+            language=language,
+            message=said(error.message, language),
+            site_name=self._accounts.mailing.site_name,
+        )
         response = current_app.response_class(html, status=error.status, mimetype="text/html")
         add_error_headers(response, error)
         return response
@@ -90,6 +100,12 @@ class Pages:
             path = path.replace(f"<{argument}>", value)
         return self._accounts.settings.prefix + path
 
+    def api_path(self, name: str) -> str | None:
+        """Return the path of an action's JSON, or ``None`` if there is no such action here."""
+        found = (one.action.path for one in self._accounts.actions() if one.name == name)
+        path = next(found, None)
+        return None if path is None else self._accounts.settings.api_prefix + path
+
     def _render(  # noqa: PLR0913 -- what a page is made of
         self,
         page: str,
@@ -103,35 +119,36 @@ class Pages:
         status: int = 200,
     ) -> Response:
         language = ctx.language
-
-        def translate(sentence: str, **parts: object) -> str:
-            return said(sentence, language).format(**parts) if parts else said(sentence, language)
-
+        account = None if ctx.leaves else ctx.account
         html = render_template(
             f"{page}.html",
-            _=translate,
-            account=ctx.account,
+            **phrases(language, ctx.now),
+            account=account,
             action=bound.action,
-            error=None if error is None else translate(error.message),
+            api_path=self.api_path,
+            error=None if error is None else said(error.message, language),
             error_code=None if error is None else error.problem_code,
             feature=bound.feature,
             features=self._accounts.features,
-            fields={name: translate(text) for name, text in (fields or {}).items()},
+            fields={name: said(text, language) for name, text in (fields or {}).items()},
+            keeper=ctx.secret_keeper(),
             language=language,
-            links=self._links(bound, ctx, language),
+            links=self._links(bound, account, language),
+            login_path=self._login_path(),
             next=next_of(),
             now=ctx.now,
             path=self.path,
             reply=reply,
-            session=ctx.session,
+            retry_after=getattr(error, "retry_after", None),
+            session=None if ctx.leaves else ctx.session,
             site_name=self._accounts.mailing.site_name,
-            title=translate(bound.action.title),
+            title=said(bound.action.title, language),
             values=values or {},
         )
         return current_app.response_class(html, status=status, mimetype="text/html")
 
-    def _links(self, here: Bound, ctx: Context, language: str) -> list[Link]:
-        wanted = Shown.GUESTS if ctx.account is None else Shown.MEMBERS
+    def _links(self, here: Bound, account: Account | None, language: str) -> list[Link]:
+        wanted = Shown.GUESTS if account is None else Shown.MEMBERS
         return [
             Link(one.name, said(one.action.title, language), self.path(one.name), one.name == here.name)
             for one in self._accounts.actions()
@@ -158,9 +175,32 @@ class Pages:
         back = asked_url() if request.method == "GET" else next_of()
         return _with_next(self.path(name), back)
 
+    def _login_path(self) -> str | None:
+        name = self._login()
+        return None if name is None else self.path(name)
+
     def _login(self) -> str | None:
         ways = (f"{one.name}.{one.logs_in}" for one in self._accounts.features.values() if one.logs_in)
         return next(ways, None)
+
+
+def _shown(action: Action, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what a form shows again of what was typed: no secret, and nothing that it has no field for."""
+    kind = action.input
+    fields = () if kind is None else msgspec.structs.fields(kind)
+    return {
+        one.encode_name: values[one.encode_name]
+        for one in fields
+        if one.encode_name in values and not _is_secret(one.type)
+    }
+
+
+def _is_secret(kind: Any) -> bool:
+    """Tell whether a type is, or may be, one whose values are written and never read."""
+    schema = kind.extra_json_schema if isinstance(kind, msgspec.Meta) else None
+    return bool(schema and schema.get("writeOnly")) or any(
+        _is_secret(part) for part in (*get_args(kind), *getattr(kind, "__metadata__", ()))
+    )
 
 
 def _with_next(path: str, back: str | None) -> str:

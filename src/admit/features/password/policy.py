@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from unicodedata import normalize
 
 from admit.errors import InvalidInput, Text
 from admit.features.password.guesses import Strength, estimated, is_listed
 from admit.features.password.hashing import normalized
+from admit.identifiers import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def check(password: str, *, minimum: int, words: Iterable[str] = ()) -> None:
     if len(text) < minimum:
         _refuse(Text("At least {count} characters, please. A few words in a row make a good password.", count=minimum))
     known = _known(words)
-    folded = _folded(text)
+    folded = canonical(text)
     if _is_own(folded, known):
         _refuse(Text("This rests on a name of yours or of this site, which is what others would try first."))
     if any(_is_common(one) for one in (folded, folded.translate(_SIGNS))):
@@ -80,13 +80,9 @@ def _refuse(reason: Text) -> None:
     raise InvalidInput({"password": reason})
 
 
-def _folded(text: str) -> str:
-    return normalize("NFKC", text).casefold()
-
-
 def _known(words: Iterable[str]) -> list[str]:
     """Return the words and their parts, without what is between the parts; the longest first."""
-    folded = [_folded(word[:_LONGEST_WORD]) for word in words]
+    folded = [canonical(word[:_LONGEST_WORD]) for word in words]
     parts = {part for word in folded for part in (_letters_and_digits(word), *re.split(r"[\W_]+", word))}
     return sorted(parts - {""}, key=lambda part: (-len(part), part))
 

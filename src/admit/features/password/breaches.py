@@ -1,60 +1,100 @@
-"""Asking a service whether a password is known from a breach, without telling it the password.
+"""Whether a password is known from a leak: opt-in, and without telling anybody the password.
 
-By *k-anonymity*: only the first five hexadecimal digits of the password's SHA-1 leave this machine, and the service
-answers with all that begin alike. Which one was meant stays here.
+The service gets the first five hexadecimal digits of the SHA-1, which hundreds of passwords share, and returns what
+follows them (k-anonymity). SHA-1 keeps nothing secret here: it is how such lists are ordered.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from typing import TYPE_CHECKING
-from urllib.request import Request, urlopen
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from admit.errors import ConfigurationError
+from admit.features.password.hashing import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
-__all__ = ["RangeBreachCheck"]
+__all__ = ["BreachCheck", "RangeBreachCheck", "fetch_by_url"]
 
 _logger = logging.getLogger("admit.password")
 
 _PREFIX = 5
-# Seconds. A sign-up must not wait for a service that hangs.
-_TIMEOUT = 2.0
-# Bytes; an answer has some 800 lines of about 40.
-_LONGEST = 1 << 20
+#: With padding an answer has at most some 1,000 lines of 40 characters.
+_LONGEST_ANSWER = 1 << 20
 
 
-class RangeBreachCheck:
-    """Asks a range service, such as that of Have I Been Pwned or a copy of one's own.
-
-    A service that does not answer refuses nobody: the password is let through, and that is logged.
-
-    Args:
-        url: Where the ranges are; the five digits are put behind it. An ``https`` address.
-        fetch: Returns the range of five digits, instead of asking ``url``.
+class BreachCheck(Protocol):
+    """Knows how often a password was seen in leaks.
 
     .. versionadded:: 0.2
     """
 
-    def __init__(self, url: str = "", *, fetch: Callable[[str], str] | None = None) -> None:
-        self._url = url
-        self._fetch = fetch or self._ask
+    def count(self, password: str) -> int:
+        """Return how often it was seen; 0 if never, or if nobody knows."""
+        ...
+
+
+class RangeBreachCheck:
+    """Asks a service that answers by ranges of SHA-1. Where it fails, every password counts as unseen.
+
+    An outage of somebody else's service must not keep people from choosing a password, so that it is logged only.
+
+    Args:
+        fetch: Returns the lines ``SUFFIX:COUNT`` for the five digits of a prefix, such as :func:`fetch_by_url` makes.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(self, fetch: Callable[[str], str]) -> None:
+        self._fetch = fetch
 
     def count(self, password: str) -> int:
-        """Return how often the password was seen; zero when it was not, or when nobody can tell right now."""
-        digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
+        """Return how often it was seen; 0 if never, or if nobody knows."""
+        digest = hashlib.sha1(prepared(password), usedforsecurity=False).hexdigest().upper()
         try:
-            lines = self._fetch(digest[:_PREFIX]).splitlines()
-            found = dict(line.strip().upper().split(":") for line in lines if line.strip())
-            return int(found.get(digest[_PREFIX:], 0))
-        except (OSError, ValueError) as error:
-            _logger.warning("The breach check did not answer (%s); the password was let through.", type(error).__name__)
+            return _counted(self._fetch(digest[:_PREFIX]), digest[_PREFIX:])
+        except Exception:  # noqa: BLE001 -- whatever the application's own function may raise
+            # Without the traceback: it could show the locals of somebody's logger, and the password among them.
+            _logger.warning("The list of leaked passwords could not be asked: the password was not checked.")
             return 0
 
-    def _ask(self, prefix: str) -> str:
-        # Padded answers are all about as long, so that nobody on the way can tell ranges apart.
-        request = Request(f"{self._url}{prefix}", headers={"Add-Padding": "true"})  # noqa: S310 -- the application's own URL
-        with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 -- as above
-            body: bytes = answer.read(_LONGEST)
-            return body.decode()
+
+def fetch_by_url(url: str, *, timeout: timedelta) -> Callable[[str], str]:
+    """Return what asks a service over HTTP.
+
+    Args:
+        url: The address before the five digits, with a slash at its end.
+        timeout: How long to wait for the service, at each step.
+
+    Raises:
+        ConfigurationError: The address is not one of HTTP.
+
+    .. versionadded:: 0.2
+    """
+    if not url.startswith(("https://", "http://")) or not url.endswith("/"):
+        message = f"{url!r} is no address of ranges. Give one that begins with https:// and ends with a slash."
+        raise ConfigurationError(message)
+    return partial(_fetched, url, timeout.total_seconds())
+
+
+def _fetched(url: str, seconds: float, prefix: str) -> str:
+    from urllib.request import Request, urlopen
+
+    # With padding, the length of the answer does not tell which range was asked for.
+    headers = {"Add-Padding": "true", "User-Agent": "admit", "Accept": "text/plain"}
+    request = Request(url + prefix, headers=headers)  # noqa: S310 -- fetch_by_url looked at the scheme
+    with urlopen(request, timeout=seconds) as answer:  # noqa: S310 -- as above
+        text: bytes = answer.read(_LONGEST_ANSWER)
+    return text.decode("ascii")
+
+
+def _counted(answer: str, suffix: str) -> int:
+    for line in answer.splitlines():
+        found, _, count = line.strip().partition(":")
+        if found.upper() == suffix:
+            return int(count)
+    return 0

@@ -1,123 +1,120 @@
-"""Which passwords are good enough: long, and not among those that are tried first.
+"""What may be a password: long enough, and not among what anybody would try first. Nothing else is asked of it.
 
-NIST SP 800-63B-4, section 3.1.1.2: a minimum length, a list of passwords that are too common, and no rules about which
-characters there must be. Whoever is refused is told why. How easy a password is to guess is asked of zxcvbn, whose
-lists (30,000 leaked passwords, words and names in the order of their frequency) come with it.
+No rules about kinds of characters and no expiry: they make passwords worse. Sources: NIST SP 800-63B-4, sections
+3.1.1.2 and appendix A; OWASP, Authentication Cheat Sheet.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, cast, runtime_checkable
-from unicodedata import normalize
+from typing import TYPE_CHECKING
 
 from admit.errors import InvalidInput, Text
+from admit.features.password.guesses import Strength, estimated, is_listed
 from admit.features.password.hashing import normalized
+from admit.identifiers import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-__all__ = ["BreachCheck", "Strength", "check", "strength"]
+__all__ = ["Strength", "check", "strength"]
 
-# zxcvbn takes a time that grows with the square of the length, and more characters are only harder to guess.
-_JUDGED = 72
-# A word of one's own that is shorter is in too many passwords by chance.
+#: A shorter word is in many passwords by chance.
 _SHORTEST_WORD = 4
-# What has to be there besides one's own words.
-_LEAST_BESIDES = 4
-# Below, a password falls in a moment to whoever has its hash.
-_WEAKEST = 2
+#: A password needs so many letters beside the account's own words.
+_OWN_LETTERS = 6
+#: What is added to a common word counts as nothing if it is digits, no longer than the word, or of so few characters.
+_VARIETY = 4
+#: Of each of the account's own words: a site may let people choose long ones.
+_LONGEST_WORD = 100
+_WEAK = 1
+
+_SIGNS = str.maketrans("@4830!1$57", "aabeoiisst")
+_NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
-@runtime_checkable
-class BreachCheck(Protocol):
-    """Tells how often a password was seen in breaches.
+def check(password: str, *, minimum: int, words: Iterable[str] = ()) -> None:
+    """Refuse what is no good as a new password.
+
+    Args:
+        password: What the client sent. Blanks and all of Unicode are welcome.
+        minimum: How many code points it has at least, in NFC: 15 alone, 8 beside a second factor.
+        words: What the account and the site are called: names, the mail address, the host.
+
+    Raises:
+        InvalidInput: It is too short or too long, can't be typed, is common, rests on one of the words, or is easy to
+            guess; its field ``password`` says which.
 
     .. versionadded:: 0.2
     """
-
-    def count(self, password: str) -> int:
-        """Return how often the password was seen; zero when it was not, or when nobody can tell right now."""
-        ...
-
-
-class Strength(NamedTuple):
-    """How hard a password is to guess: from 0 (at once) to 4 (not in a lifetime), and why it is not harder."""
-
-    score: int
-    warning: str | None = None
-
-
-def check(password: str, *, minimum: int, words: Sequence[str] = (), breach_check: BreachCheck | None = None) -> None:
-    """Refuse a password that is not good enough.
-
-    Args:
-        password: What somebody has chosen.
-        minimum: How many code points it has at least, once it is in NFC.
-        words: What is known of its owner and of this site, and so is tried first.
-        breach_check: What knows breaches, if anything does.
-
-    Raises:
-        InvalidInput: It is not; the message of the field ``password`` says why.
-    """
     text = normalized(password)
     if len(text) < minimum:
-        _refuse(Text("At least {count} characters, please. A sentence is easy to remember.", count=minimum))
-    if text.casefold() in _common():
-        _refuse(Text("This is one of the most common passwords, which are tried first."))
-    if _is_made_of(text, words):
-        _refuse(Text("This is made of your own name or address, or of the name of this site."))
-    found = strength(text, words)
-    if found.score < _WEAKEST:
-        _refuse(found.warning or Text("This is too easy to guess. Add another word or two."))
-    if breach_check is not None and breach_check.count(text):
-        _refuse(Text("This password is known from a breach of another site. Please choose one that nobody has."))
+        _refuse(Text("At least {count} characters, please. A few words in a row make a good password.", count=minimum))
+    known = _known(words)
+    folded = canonical(text)
+    if _is_own(folded, known):
+        _refuse(Text("This rests on a name of yours or of this site, which is what others would try first."))
+    if any(_is_common(one) for one in (folded, folded.translate(_SIGNS))):
+        _refuse(Text("This is a common password or word, which is what others would try first."))
+    found = estimated(text, known)
+    if found.score <= _WEAK and found.warning:
+        _refuse(found.warning)
 
 
 def strength(password: str, words: Iterable[str] = ()) -> Strength:
-    """Tell how hard a password is to guess.
+    """Return how hard a password is to guess, to show while it is chosen.
 
     Args:
-        password: The password; its first 72 characters are judged.
-        words: What is known of its owner, and so is no riddle.
+        password: What was typed so far.
+        words: As for :func:`check`.
+
+    Raises:
+        InvalidInput: It can't be a password.
+
+    .. versionadded:: 0.2
     """
-    if not password:
-        return Strength(0)
-    from zxcvbn import zxcvbn  # type: ignore[import-untyped] # it ships no types
-
-    judged = cast("dict[str, Any]", zxcvbn(password[:_JUDGED], sorted(_parts(words))))
-    warning: str = judged["feedback"]["warning"]
-    return Strength(judged["score"], Text(warning) if warning else None)
+    return estimated(normalized(password), _known(words))
 
 
-def _refuse(reason: str) -> NoReturn:
+def _refuse(reason: Text) -> None:
     raise InvalidInput({"password": reason})
 
 
-@lru_cache(maxsize=1)
-def _common() -> frozenset[str]:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untyped] # as above
-
-    return frozenset(cast("dict[str, list[str]]", FREQUENCY_LISTS)["passwords"])
-
-
-def _is_made_of(text: str, words: Iterable[str]) -> bool:
-    """Tell whether next to nothing is left of a password without somebody's own words, digits and punctuation."""
-    rest = _folded(text)
-    own = _parts(words)
-    found = [word for word in sorted(own, key=len, reverse=True) if word in rest]
-    for word in found:
-        rest = rest.replace(word, "")
-    return bool(found) and len(re.sub(r"[\W\d_]+", "", rest)) < _LEAST_BESIDES
+def _known(words: Iterable[str]) -> list[str]:
+    """Return the words and their parts, without what is between the parts; the longest first."""
+    folded = [canonical(word[:_LONGEST_WORD]) for word in words]
+    parts = {part for word in folded for part in (_letters_and_digits(word), *re.split(r"[\W_]+", word))}
+    return sorted(parts - {""}, key=lambda part: (-len(part), part))
 
 
-def _parts(words: Iterable[str]) -> set[str]:
-    """Return the words, and what a mail address or a name is put together of."""
-    whole = {_folded(word) for word in words}
-    parts = {part for word in whole for part in (*word.split("@"), *re.split(r"[\W_]+", word))}
-    return {word for word in whole | parts if len(word) >= _SHORTEST_WORD}
+def _letters_and_digits(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text)
 
 
-def _folded(text: str) -> str:
-    return normalize("NFKC", text).casefold()
+def _is_own(folded: str, known: list[str]) -> bool:
+    readings = (_letters_and_digits(folded), _letters_and_digits(folded.translate(_SIGNS)))
+    return any(_repeated(text) in known or _rests_on(text, known) for text in readings)
+
+
+def _rests_on(text: str, known: list[str]) -> bool:
+    rest = text
+    for word in known:
+        if len(word) >= _SHORTEST_WORD:
+            # The place is kept, so that no word comes about by taking another out.
+            rest = rest.replace(word, " ")
+    return rest != text and len(_NO_LETTERS.sub("", rest)) < _OWN_LETTERS
+
+
+def _is_common(folded: str) -> bool:
+    core = _NO_LETTERS.sub(" ", folded).strip()
+    added = folded.replace(core, "", 1)
+    listed = [folded, _repeated(_letters_and_digits(folded))]
+    adds_nothing = added.isdigit() or len(added) <= len(core) or len(set(added)) <= _VARIETY
+    if adds_nothing and len(core) >= _SHORTEST_WORD:
+        listed.append(_repeated(core.replace(" ", "")))
+    return any(is_listed(text) for text in listed)
+
+
+def _repeated(text: str) -> str:
+    """Return the shortest text of which this one is a repetition: ``abc`` of ``abcabc``."""
+    return text[: (text + text).find(text, 1)]

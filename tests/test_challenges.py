@@ -110,7 +110,7 @@ def test_a_token_that_was_changed_opens_nothing(data: st.DataObject) -> None:
     token = site.challenges.issue("reset", "ada", MINUTE)
     place = data.draw(st.integers(0, len(token) - 1))
     changed = data.draw(
-        st.sampled_from([token[:place], token + "A", token.swapcase(), token[:place] + "*" + token[place + 1 :], "", "."])
+        st.sampled_from([token[:place], token + "A", token.swapcase(), token[:place] + "*", "", "."])
         | st.text(max_size=90)
     )
     if changed != token:

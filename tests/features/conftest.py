@@ -7,19 +7,16 @@ the tests that keeps them as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from jinja2 import ChoiceLoader, FunctionLoader
-from werkzeug.test import TestResponse
 
 import admit
 from admit import identifiers, tokens
@@ -27,10 +24,17 @@ from admit.errors import InvalidCredentials, InvalidInput, Text
 from admit.events import Event, Events
 from admit.feature import Context, Demand, Feature, Reply, Secret, Signed, action
 from admit.flask import LoginManager
-from admit.mail import Message
 from admit.model import Account, Credential, Factor
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
+
+    from admit.mail import Message
 
 SOURCE = Path(admit.__file__).parent
 PHRASE = "a phrase that will do"

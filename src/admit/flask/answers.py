@@ -70,9 +70,9 @@ def problem_of(error: Exception) -> AdmitError:
 
 def as_json(action: Action, reply: Reply[Any], language: str) -> Response:
     """Return the data of a reply; the sentences in it are said in a language."""
-    if reply.data is None:
+    if reply.body is None:
         return current_app.response_class(status=HTTPStatus.NO_CONTENT)
-    body = msgspec.json.encode(reply.data, enc_hook=lambda text: said(text, language))
+    body = msgspec.json.encode(reply.body, enc_hook=lambda text: said(text, language))
     return current_app.response_class(body, status=action.status, mimetype="application/json")
 
 

@@ -83,7 +83,7 @@ def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Featu
 
 
 def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any], accounts: Accounts) -> None:
-    wants_problems = cast("bool", app.config.get("ADMIT_PROBLEM_JSON", True))
+    wants_problems = cast("dict[str, bool]", app.config).get("ADMIT_PROBLEM_JSON", True)
     app.extensions["admit"] = replace(app.extensions["admit"], problem_json=wants_problems)
     names = [bound.name for bound in accounts.actions()]
     logins = (f"{one.name}.{one.logs_in}" for one in accounts.features.values() if one.logs_in)

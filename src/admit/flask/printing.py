@@ -100,4 +100,4 @@ def _encoded(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return value if isinstance(value, _JSON) else str(value)
+    return value if isinstance(value, _JSON) else str(value)  # pyright: ignore[reportUnknownVariableType] -- any row

@@ -40,9 +40,7 @@ class Wording:
 
     def _purge(self, table: str, key: str, expires: str = "expires_at") -> str:
         # In an order, so that they are found by the index that has it, and not by reading the whole table.
-        expired = (
-            f"SELECT {key} FROM {table} WHERE {expires} < ? ORDER BY {expires} LIMIT ? {self._dialect.lock_rows}"
-        )
+        expired = f"SELECT {key} FROM {table} WHERE {expires} < ? ORDER BY {expires} LIMIT ? {self._dialect.lock_rows}"
         return self._marked(f"DELETE FROM {table} WHERE {key} {self._dialect.is_among.format(expired)} RETURNING 1")
 
 

@@ -47,7 +47,8 @@ def test_they_are_shown(site: Site, face: str) -> None:
     assert [one["is_this"] for one in devices(other)] == [True, False]
     if face == "page":
         page = here.get("/devices").text
-        assert page.count("Firefox on Linux") == 2
+        assert page.count("<h2>Firefox on Linux") == 2
+        assert page.count("this device") == 1
 
 
 def test_one_is_ended(site: Site, face: str) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from admit.feature import Context, Feature
+from admit.feature import Feature
 from admit.features.mail_verification import IdentifierVerified, MailVerification
-from admit.model import Account
-from tests.features.conftest import PHRASE, Client, Phrases, Site
+from tests.features.conftest import Phrases, Site
+
+if TYPE_CHECKING:
+    from admit.feature import Context
+    from admit.model import Account
+    from tests.features.conftest import Client
 
 
 class Recovering(Feature):

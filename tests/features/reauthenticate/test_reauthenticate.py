@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from admit import tokens
-from admit.features.reauthenticate import Reauthenticate
 from admit.feature import Context, Demand, Feature, Reply, Signed, action
+from admit.features.reauthenticate import Reauthenticate
 from admit.flask import fresh_login_required
 from admit.model import Credential
 from tests.features.conftest import ADA, PHRASE, Phrases, Site

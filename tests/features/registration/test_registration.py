@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from admit.errors import ConfigurationError, IdentifierTaken
 from admit.events import AccountCreated
-from admit.feature import Context, Feature
+from admit.feature import Feature
 from admit.features.registration import Registration, SignUp
-from admit.model import Account
 from tests.features.conftest import PHRASE, Phrases, Site
+
+if TYPE_CHECKING:
+    from admit.feature import Context
+    from admit.model import Account
 
 
 class Confirming(Feature):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from admit.errors import ConfigurationError
 from admit.features.password.hashing import prepared
@@ -27,6 +27,7 @@ _PREFIX = 5
 _LONGEST_ANSWER = 1 << 20
 
 
+@runtime_checkable
 class BreachCheck(Protocol):
     """Knows how often a password was seen in leaks.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any

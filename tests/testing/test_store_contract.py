@@ -250,7 +250,9 @@ def test_a_store_that_keeps_its_word_passes() -> None:
 def impatient() -> Iterator[None]:
     """Let Hypothesis be content with the first example that it finds."""
     before = settings.default
-    settings.register_profile("impatient", before, phases=[Phase.generate], derandomize=True)
+    settings.register_profile(
+        "impatient", before, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False
+    )
     settings.load_profile("impatient")
     yield
     settings.register_profile("before", before)

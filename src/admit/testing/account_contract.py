@@ -80,6 +80,7 @@ class AccountContract(AccountRaces):
         for account in accounts:
             assert store.delete_account(account.id)
             assert store.find_account(account.label) is None
+            added(store, an_account(identifiers=account.identifiers))
 
     def test_a_key_is_unique(self, store: AccountStore) -> None:
         """An account with a key that another one has is refused as a whole, whatever the kind."""

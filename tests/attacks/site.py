@@ -69,7 +69,10 @@ class Browser:
         """Send a request as it is, from this browser's address to the site."""
         environ = {"REMOTE_ADDR": self.address, **options.pop("environ_overrides", {})}
         base_url = options.pop("base_url", ORIGIN)
-        return self.http.open(path, method=method, base_url=base_url, environ_overrides=environ, **options)
+        # Read to its end and closed, as a server does: some things are done only then.
+        return self.http.open(
+            path, method=method, base_url=base_url, environ_overrides=environ, buffered=True, **options
+        )
 
     def post(self, path: str, body: Any = None, /, method: str = "POST", **headers: str) -> TestResponse:
         """Send JSON to an action."""

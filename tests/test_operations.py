@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from threading import Barrier, Thread
+from typing import TYPE_CHECKING
 
 import pytest
 
 from admit.errors import IdentifierTaken, InvalidChallenge, InvalidCredentials, InvalidInput, NotFound, StoreError
 from admit.events import AccountCreated, AccountLocked, AccountUnlocked, Event
 from admit.gate import Gate
-from admit.model import Account
 from admit.operations import create_account, lock_account, new_account, unlock_account
 from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
+
+if TYPE_CHECKING:
+    from admit.model import Account
 
 
 class House:

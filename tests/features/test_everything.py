@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from admit import features
 from admit.feature import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOLDERS = sorted(path.parent.name for path in Path(features.__file__).parent.glob("*/__init__.py"))
 

@@ -20,7 +20,7 @@ from admit.stores.sql import SqlStore
 from admit.testing import Clock
 
 Make = Callable[..., Flask]
-LIVE = {"dev": False, "public_url": "https://app.example", "mail_url": "smtp://127.0.0.1:1"}
+LIVE = {"dev": False, "public_url": "https://app.example", "mail_url": "smtp://127.0.0.1:1?from=site%40app.example"}
 PASSWORD = "a phrase that nobody else has 9"
 
 
@@ -190,7 +190,9 @@ def test_memory_is_ready(make: Make, folder: Path) -> None:
 # -- hosts ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "app.example.evil.example", "evil.example:5000", "", "a b", "app.example@evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "app.example.evil.example", "evil.example:5000", "", "a b", "app.example@evil.example"]
+)
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/account/sign-in"])
 def test_other_names_are_refused(make: Make, host: str, path: str) -> None:
     """A request for a name that is not the site's is answered with 400, wherever it goes (attack 121)."""
@@ -279,7 +281,10 @@ def test_https_is_demanded_where_it_is_served(make: Make) -> None:
         ({"dev": False, "public_url": "https://app.example"}, "Set ADMIT_MAIL_URL"),
         ({"secret_key": "dev"}, "ADMIT_SECRET_KEY is known from a tutorial"),
         ({"secret_key": "k9-x2"}, "ADMIT_SECRET_KEY is shorter than 32 bytes"),
-        ({"db": "sqlite:////nowhere/at/all/admit.db", "secret_key": "0123456789abcdef" * 2}, "database can't be opened"),
+        (
+            {"db": "sqlite:////nowhere/at/all/admit.db", "secret_key": "0123456789abcdef" * 2},
+            "database can't be opened",
+        ),
         ({"db": "sqlite:///nowhere/admit.db"}, "secret key can't be kept"),
         ({"prot": 5000}, "Did you mean ADMIT_PORT"),
         ({"port": 70000}, "from 0 to 65535"),
@@ -302,7 +307,16 @@ def test_debugging_in_public_does_not_start(make: Make, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("localhost.evil.example", False), ("", False)],  # noqa: S104 -- asked about, not listened at
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("localhost.evil.example", False),
+        ("", False),
+    ],  # noqa: S104 -- asked about, not listened at
 )
 def test_loopback(host: str, expected: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     """Only what no other machine can reach is loopback."""
@@ -325,7 +339,7 @@ def test_a_secret_is_taken(make: Make, folder: Path) -> None:
 
 def test_the_environment_and_the_file_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another server than ours gets what the environment says, and the file that it names."""
-    (folder / "admit.toml").write_text('dev = true\n[password]\nmin_length = 18\n')
+    (folder / "admit.toml").write_text("dev = true\n[password]\nmin_length = 18\n")
     monkeypatch.setenv("ADMIT_CONFIG", str(folder / "admit.toml"))
     monkeypatch.setenv("ADMIT_SITE_NAME", "The House")
     app = create_app()

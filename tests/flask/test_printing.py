@@ -9,12 +9,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 import admit
 from admit.flask import printing
 from admit.flask.printing import print_row, print_rows
+
+if TYPE_CHECKING:
+    import pytest
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ROWS = [

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner, Result
-from flask import Flask
+from click.testing import CliRunner
 from jinja2 import ChoiceLoader, FunctionLoader
 
 from admit.server import create_app
 from admit.server.cli import main
 from admit.server.pages import close_stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from click.testing import Result
+    from flask import Flask
 
 PASSWORD = "a phrase that nobody else has 9"
 

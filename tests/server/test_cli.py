@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import Result
@@ -13,6 +12,9 @@ from click.testing import Result
 from admit import features
 from admit.errors import IdentifierTaken
 from admit.stores.sql import SqlStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Admit = Callable[..., Result]
 PASSWORD = "a phrase that nobody else has 9"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,7 @@ def _credentials(accounts: Accounts, account: Account, *, is_piped: bool) -> lis
 
 def _password(*, is_piped: bool) -> str:
     if is_piped:
-        return click.get_text_stream("stdin").read().removesuffix("\n").removesuffix("\r")
+        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
     prompt: Callable[..., str] = click.prompt
     return prompt("Password", hide_input=True, confirmation_prompt="The same again")
 

@@ -142,7 +142,18 @@ def test_070_look_alikes(site: Site, look_alike: str) -> None:
     assert {mail.to for mail in site.mails} <= {alice}
 
 
-EXTRA = ("is_admin", "is_verified", "verified", "verified_at", "roles", "role", "id", "account_id", "revision", "locked_at")
+EXTRA = (
+    "is_admin",
+    "is_verified",
+    "verified",
+    "verified_at",
+    "roles",
+    "role",
+    "id",
+    "account_id",
+    "revision",
+    "locked_at",
+)
 
 
 @pytest.mark.parametrize("name", [*EXTRA, "__class__", "__proto__", "constructor", "password_hash", ""])
@@ -178,7 +189,20 @@ def test_072_sign_ups_at_once(new_site: Callable[..., Site]) -> None:
     "name",
     [
         *("admin", "Admin", "ADMIN", "a.d.m.i.n", "ad-min", "root", "me", "api", "support", "null", "\uff41dmin"),
-        *("..", ".", "/", "../admin", "<b>bob</b>", "bob\u202e", "bob\u200b", "\u0440aypal", "b\u0131ll", "-bob", "bob.", ""),
+        *(
+            "..",
+            ".",
+            "/",
+            "../admin",
+            "<b>bob</b>",
+            "bob\u202e",
+            "bob\u200b",
+            "\u0440aypal",
+            "b\u0131ll",
+            "-bob",
+            "bob.",
+            "",
+        ),
     ],
 )
 def test_073_reserved_names(new_site: Callable[..., Site], name: str) -> None:

@@ -43,7 +43,9 @@ FIELDS = [(path, name) for path, body in BODIES.items() for name in body]
 
 def raw(browser: Browser, path: str, data: bytes, **headers: str) -> TestResponse:
     """Send bytes as JSON."""
-    return browser.send("POST", API + path, data=data, headers={"Content-Type": "application/json", **OWN_PAGE, **headers})
+    return browser.send(
+        "POST", API + path, data=data, headers={"Content-Type": "application/json", **OWN_PAGE, **headers}
+    )
 
 
 def settings_with(**settings: Any) -> list[Any]:

@@ -36,8 +36,6 @@ def answer_errors(app: Flask, api_prefix: str) -> None:
 
     @app.errorhandler(HTTPException)
     def answer(error: HTTPException) -> Response:
-        if error.response is not None:  # whoever raised it has the answer
-            return app.make_response(error.response)
         response = answer_error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, api_prefix)
         for name, value in error.get_headers():
             if name in _KEPT:

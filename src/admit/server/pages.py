@@ -95,7 +95,7 @@ def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:
     if address is None or not ip_address(address).is_loopback:
         abort(404)
     return render_template(
-        ["admit/outbox.html", "server/outbox.html"],
+        "server/outbox.html",
         language=best_language(the_request()),
         messages=sender.messages(),
         site_name=accounts.mailing.site_name,

@@ -133,6 +133,11 @@ class Password(Feature):
             pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
         )
 
+    @cached_property
+    def _judges(self) -> Pool:
+        # A password can be made to take a tenth of a second to judge, and whoever asks need not have an account.
+        return Pool(at_once=1, places=2)
+
     # -- actions -----------------------------------------------------------------------------------
 
     @action(
@@ -192,11 +197,11 @@ class Password(Feature):
         ctx.confirm(account.id, self.name, _KNOW)
         return Reply(Changed(ended=self._settle(ctx, account)), page="password/changed")
 
-    @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON])
+    @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON], errors=[Overloaded])
     def strength(self, ctx: Context, form: StrengthForm) -> Reply[StrengthView]:
         """Tell how hard a password is to guess. It is neither kept nor compared with anybody's."""
         del ctx
-        found = policy.strength(form.password, ())
+        found = self._judges.run(lambda: policy.strength(form.password, ()))
         return Reply(StrengthView(score=found.score, warning=found.warning))
 
     # -- for other features ------------------------------------------------------------------------

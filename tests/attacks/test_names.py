@@ -300,7 +300,7 @@ def test_076_enumeration_by_weak_passwords(site: Site) -> None:
 
 
 def test_076_enumeration_at_confirmations(costs: Costs) -> None:
-    """Asking for another link is told alike, whether the address waits for one, has none to wait for, or is nobody's."""
+    """Asking for another link is told alike, whether the address waits for one, or does not, or is nobody's."""
     names = _states(costs.site)
     found = {
         state: costs.of(lambda one, name=name: one.post("/verify/request", {"email": name}))

@@ -182,7 +182,7 @@ def test_063_weak_passwords(site: Site, weak: str) -> None:
     [
         "correct lighthouse battery staple",
         "fünf graue Katzen im Regen",
-        "зелёный фонарь у моста",
+        "зелёный фонарь мост река",
         "緑の灯台で静かに手紙を読む夜明け前",
         "\U0001f511 keys on the kitchen table",
         "nospacesbutlongenoughforanybody",

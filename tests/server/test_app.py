@@ -323,7 +323,7 @@ def test_debugging_in_public_does_not_start(make: Make, monkeypatch: pytest.Monk
         ("127.9.9.9", True),
         ("::1", True),
         ("localhost", True),
-        ("0.0.0.0", False),
+        ("0.0.0.0", False),  # noqa: S104 -- to be refused
         ("::", False),
         ("localhost.evil.example", False),
         ("", False),

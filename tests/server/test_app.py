@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -54,6 +55,9 @@ def test_the_front_page_says_where_to_click(make: Make) -> None:
     guest = app.test_client().get("/").text
     assert 'href="/account/sign-in"' in guest
     assert "not signed in" in guest
+    assert "Admit</title>" in guest
+    for path in re.findall(r'href="(/[^"]*)"', guest):
+        assert app.test_client().get(path).status_code == 200
     page = sign_in(app).get("/").text
     assert "ada@example.org" in page
     assert 'href="/account/devices"' in page

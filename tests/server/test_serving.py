@@ -146,6 +146,8 @@ def test_it_does_not_take_the_port_of_another() -> None:
         other.listen()
         said = refused("--dev", "--port", str(other.getsockname()[1]))
     assert "is in use. End what listens there, or choose another by --port." in said
+        with pytest.raises(ConfigurationError, match="is in use"):
+            listen(ServerSettings(port=other.getsockname()[1]))
     assert not Path("admit.db").exists()
 
 

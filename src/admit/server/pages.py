@@ -62,7 +62,7 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
         if one.action.shown is wanted
     ]
     return render_page(
-        "server/home.html", accounts, account=account, links=links, outbox=outbox_path, title=accounts.mailing.site_name
+        "server/home.html", accounts, account=account, links=links, outbox=outbox_path, title=said("Welcome", language)
     )
 
 

@@ -57,7 +57,8 @@ def test_the_front_page_says_where_to_click(make: Make) -> None:
     assert "not signed in" in guest
     assert "Admit</title>" in guest
     for path in re.findall(r'href="(/[^"]*)"', guest):
-        assert app.test_client().get(path).status_code == 200
+        with app.test_client().get(path) as answer:
+            assert answer.status_code == 200
     page = sign_in(app).get("/").text
     assert "ada@example.org" in page
     assert 'href="/account/devices"' in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -54,6 +55,10 @@ def test_the_front_page_says_where_to_click(make: Make) -> None:
     guest = app.test_client().get("/").text
     assert 'href="/account/sign-in"' in guest
     assert "not signed in" in guest
+    assert "Admit</title>" in guest
+    for path in re.findall(r'href="(/[^"]*)"', guest):
+        with app.test_client().get(path) as answer:
+            assert answer.status_code == 200
     page = sign_in(app).get("/").text
     assert "ada@example.org" in page
     assert 'href="/account/devices"' in page
@@ -248,7 +253,7 @@ def test_mails_are_in_the_outbox(make: Make) -> None:
     """The link of a reset is in the outbox, with the address of the site."""
     app = make()
     member(app)
-    assert "There is none yet" in app.test_client().get("/account/outbox").text
+    assert "Nothing yet" in app.test_client().get("/account/outbox").text
     app.test_client().post("/api/account/password-reset", json={"identifier": "ada@example.org"})
     assert "ada@example.org" in app.test_client().get("/account/outbox").text
 
@@ -323,7 +328,7 @@ def test_debugging_in_public_does_not_start(make: Make, monkeypatch: pytest.Monk
         ("127.9.9.9", True),
         ("::1", True),
         ("localhost", True),
-        ("0.0.0.0", False),  # noqa: S104 -- to be refused
+        ("0.0.0.0", False),  # noqa: S104 -- asked about, not listened at
         ("::", False),
         ("localhost.evil.example", False),
         ("", False),

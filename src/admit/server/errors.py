@@ -7,12 +7,12 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import render_template
 from werkzeug.exceptions import HTTPException
 
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
-from admit.flask.languages import best_language
+from admit.flask.languages import best_language, said
+from admit.server.pages import accounts_of, render_page
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -56,8 +56,8 @@ def _sentence(status: int) -> str:
 
 
 def _page(status: int) -> str:
-    language = best_language(the_request())
-    return render_template("server/error.html", message=_sentence(status), status=status, language=language)
+    title = said(_sentence(status), best_language(the_request()))
+    return render_page("server/error.html", accounts_of(application()), title=title)
 
 
 def _problem(status: int) -> str:

@@ -12,6 +12,8 @@ from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
 from admit.flask.languages import best_language, said
+from admit.flask.pages import Link
+from admit.flask.phrases import phrases
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.mail import ConsoleSender
 
-__all__ = ["accounts_of", "add_pages", "close_stores"]
+__all__ = ["accounts_of", "add_pages", "close_stores", "render_page"]
 
 _UNREADY = 503
 
@@ -39,9 +41,7 @@ def close_stores(app: Flask) -> None:
 def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
     """Add the routes; ``outbox`` is who has kept the mails of development."""
     accounts = accounts_of(app)
-    pages = Blueprint(
-        "server", __name__, static_folder="static", static_url_path="/server", template_folder="templates"
-    )
+    pages = Blueprint("server", __name__, template_folder="templates")
     pages.after_request(harden)
     outbox_path = f"{accounts.settings.prefix}/outbox" if outbox is not None else None
     pages.add_url_rule("/", "home", lambda: _home(accounts, outbox_path))
@@ -57,18 +57,25 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
     account, language = accounts.account(), best_language(the_request())
     wanted = Shown.GUESTS if account is None else Shown.MEMBERS
     links = [
-        (said(one.action.title, language), accounts.mailing.path(one.name))
+        Link(one.name, said(one.action.title, language), accounts.mailing.path(one.name), is_here=False)
         for one in accounts.actions()
         if one.action.shown is wanted
     ]
+    return render_page(
+        "server/home.html", accounts, account=account, links=links, outbox=outbox_path, title=said("Welcome", language)
+    )
+
+
+def render_page(template: str, accounts: Accounts, **values: object) -> str:
+    """Return a page in the layout of those of the features."""
+    language = best_language(the_request())
     return render_template(
-        "server/home.html",
-        account=account,
+        template,
+        **phrases(language),
+        **values,
+        features=accounts.features,
         language=language,
-        links=links,
-        outbox=outbox_path,
-        prefix=accounts.settings.prefix,
-        signs_out=any(one.name == "account.sign_out" for one in accounts.actions()),
+        path=accounts.mailing.path,
         site_name=accounts.mailing.site_name,
     )
 
@@ -94,9 +101,4 @@ def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:
     address = the_request().remote_addr
     if address is None or not ip_address(address).is_loopback:
         abort(404)
-    return render_template(
-        "server/outbox.html",
-        language=best_language(the_request()),
-        messages=sender.messages(),
-        site_name=accounts.mailing.site_name,
-    )
+    return render_page("admit/outbox.html", accounts, messages=sender.messages())

@@ -288,7 +288,13 @@ def test_changing_it_voids_links_and_devices(site: Site) -> None:
     site.gate.challenge("anything", account.id, timedelta(days=1))
     client.send("/password", old_password=OLD, password=NEW)
     assert site.gate.challenges.void(account.id) == 0
-    assert {one.kind for one in site.store.list_credentials(account.id)} == {"password", "phrases"}
+    assert {one.kind for one in site.store.list_credentials(account.id)} == {
+        "password",
+        "phrases",
+        "known_device",
+    }
+    known = [one for one in site.store.list_credentials(account.id) if one.kind == "known_device"]
+    assert len(known) == 1
 
 
 def test_changing_it_takes_the_old_one(site: Site, face: str) -> None:

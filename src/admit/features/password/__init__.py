@@ -286,6 +286,8 @@ class Password(Feature):
         ctx.gate.challenges.void(account.id)
         ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
         ctx.devices.forget(account.id)
+        # But for this one, or strangers who guess could keep the owner out of it.
+        ctx.mark = ctx.devices.mark(account.id)
         ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
         ctx.send(account, "password/changed_mail", at=ctx.now, url=ctx.url("password_reset.ask"))
         return ended

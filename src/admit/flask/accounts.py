@@ -73,7 +73,9 @@ class Accounts:
         clock: Callable[[], datetime],
     ) -> None:
         self.keeper = keeper
-        self.store, self.credentials, counters = _whole(stores)
+        accounts, credentials, counters = _whole(stores)
+        self.store: AccountStore = accounts
+        self.credentials: CredentialStore = credentials
         self.features = features
         self.settings = settings
         self.mailing = mailing

@@ -108,8 +108,8 @@ class Password(Feature):
     """
 
     name = "password"
-    logs_in = "login"
-    proves = "confirm"
+    logs_in: ClassVar[str | None] = "login"
+    proves: ClassVar[str | None] = "confirm"
     well_known: ClassVar[Mapping[str, str]] = {"change-password": "change"}
 
     min_length: int = setting(15, "How many characters a password has at least (NIST SP 800-63B-4, section 3.1.1.2).")

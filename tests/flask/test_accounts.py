@@ -12,7 +12,7 @@ from flask import Flask
 from openapi_spec_validator import validate
 
 from admit import tokens
-from admit.errors import ConfigurationError, StepUpRequired
+from admit.errors import ConfigurationError, SessionRequired, StepUpRequired, StoreError
 from admit.feature import Action, Context, Demand, Face, Feature, Reply, action
 from admit.features import everything
 from admit.flask import LoginManager, current_user, login_user
@@ -20,6 +20,7 @@ from admit.flask.accounts import by_name
 from admit.flask.members import AccountUser, roles_required
 from admit.flask.mixins import UserMixin
 from admit.flask.settings import AccountSettings
+from admit.mail import sender_of
 from admit.model import Credential
 from admit.settings import setting
 from admit.stores.memory import MemoryStore
@@ -392,3 +393,44 @@ def test_a_challenge_by_remembering_is_kept(site: Site) -> None:
     client: Client = site.client()
     assert client.http.get_cookie("admit-kept-link") is None
     assert timedelta(days=1)
+
+
+def test_asked_twice_in_one_request(site: Site) -> None:
+    """The account of a request is read from the store once, however often it is asked for."""
+    accounts = site.manager.keeper.accounts
+    with site.app.test_request_context():
+        assert accounts.account() is accounts.account() is None
+        with pytest.raises(SessionRequired):
+            accounts.context().demand_account()
+
+
+@pytest.mark.parametrize("face", ["json", "page"])
+def test_a_store_that_goes_down_on_the_way(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails after the action has been done is a 503 in the form that was asked for."""
+    site = Site(*everything(), Phrases())
+    site.account()
+    client = site.client(face)
+    client.log_in()
+
+    def down(*_: object, **__: object) -> bool:
+        message = "gone"
+        raise StoreError(message)
+
+    monkeypatch.setattr(site.store, "delete_session", down)
+    answer = client.send("/sign-out")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert answer.mimetype == ("text/html" if face == "page" else "application/problem+json")
+
+
+def test_a_sender_that_fails() -> None:
+    """A mail that can't be sent is logged, and fails no request."""
+    site = Site(*everything())
+
+    def fail(_: object) -> None:
+        message = "no route"
+        raise OSError(message)
+
+    site.manager.keeper.accounts.mailing.sender = sender_of(fail)
+    site.account()
+    assert site.client().send("/password-reset", identifier=ADA).status_code == 202

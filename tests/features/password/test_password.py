@@ -393,3 +393,21 @@ def test_a_first_password(site: Site) -> None:
         keeper.replace(ctx, account, keeper.enroll(ctx, account, NEW))
     log_in(client := site.client(), "new@example.org", NEW)
     assert client.is_in
+
+
+class Breaches:
+    """Knows one password."""
+
+    def count(self, password: str) -> int:
+        """Return how often it was seen."""
+        return 7 * (password == NEW)
+
+
+def test_a_breached_one(face: str) -> None:
+    """A password that is known from a breach is refused where somebody is asked who knows."""
+    site = Site(Password(breach_check=Breaches()))
+    add(site)
+    client = site.client(face)
+    log_in(client)
+    assert client.send("/password", old_password=OLD, password=NEW).status_code == 422
+    assert client.send("/password", old_password=OLD, password=NEW + " again").status_code == 200

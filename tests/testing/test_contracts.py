@@ -418,7 +418,13 @@ def impatient() -> Iterator[None]:
     """Let Hypothesis be content with the first example that it finds."""
     before = settings.default
     settings.register_profile(
-        "impatient", before, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False
+        "impatient",
+        before,
+        phases=[Phase.generate],
+        derandomize=True,
+        report_multiple_bugs=False,
+        # It ends with the first one that is found, and random ids decide how soon that is.
+        max_examples=2000,
     )
     settings.load_profile("impatient")
     yield

@@ -417,6 +417,12 @@ def test_a_store_that_keeps_nothing_else_passes(contract: type[Any], protocol: t
 _ROUNDS = 25
 
 
+def again_and_again(run: Any, store: type[MemoryStore]) -> None:
+    """Try a store for as many rounds."""
+    for _ in range(_ROUNDS):
+        run(store())
+
+
 @pytest.fixture
 def impatient() -> Iterator[None]:
     """Let Hypothesis be content with the first example that it finds."""
@@ -448,5 +454,4 @@ def impatient() -> Iterator[None]:
 def test_the_model_finds_it_too(impatient: None, run: Any, store: type[MemoryStore]) -> None:
     """A store that differs from the dictionary in memory is found by trying verbs in any order."""
     with pytest.raises(AssertionError):
-        for _ in range(_ROUNDS):
-            run(store())
+        again_and_again(run, store)

@@ -125,10 +125,14 @@ def test_112_open_redirect(site: Site, target: str) -> None:
     page = site.browser().send("GET", "/account/sign-in", query_string={"next": target})
     assert page.status_code == 200
     assert "evil" not in page.text
-    stranger = site.browser()
-    refused = stranger.send("GET", "/account/devices", headers={"Referer": target.encode("idna", "ignore")[:50].decode("latin-1")}) if target.isascii() and target.isprintable() and len(target) < 60 else stranger.get("/account/devices")
-    assert refused.status_code == 303
-    assert refused.headers["Location"] == "/account/sign-in?next=%2Faccount%2Fdevices"
+
+
+def test_112_the_referer_is_no_target(site: Site, thief: Browser) -> None:
+    """Whoever is sent to log in comes back to the page that was asked for, or to none, wherever they came from."""
+    referred = {"Referer": f"{EVIL}/page"}
+    assert thief.get("/account/devices", **referred).headers["Location"] == "/account/sign-in?next=%2Faccount%2Fdevices"
+    answer = thief.send("POST", "/account/devices", headers={**OWN_PAGE, **referred})
+    assert answer.headers["Location"] == "/account/sign-in"
 
 
 @pytest.mark.parametrize("path", ["//evil.example/private", "/\\evil.example/private", "//evil.example/account/devices", "/account//evil.example"])
@@ -199,7 +203,8 @@ def test_115_cache_deception(site: Site, ada: Browser, ending: str) -> None:
         if answer.status_code == 200:
             assert answer.headers["Cache-Control"] == "no-store"
         assert answer.status_code in {200, 404, 405}
-        assert answer.status_code == 404 or ending.startswith("?") or "devices/" in path + ending
+        # What follows a slash may be the name of a device, which can't be asked for by GET.
+        assert answer.status_code in {404, 405} or ending.startswith("?")
 
 
 @pytest.mark.parametrize("origin", [EVIL, "null", "https://app.example.evil.example", "https://evilapp.example", "*", ORIGIN])
@@ -262,7 +267,7 @@ class Page(HTMLParser):
 
 HINTS = {
     "/account/sign-in": {"identifier": "username", "password": "current-password"},
-    "/account/sign-up": {"email": "email", "password": "new-password"},
+    "/account/sign-up": {"email": "username", "password": "new-password"},
     "/account/password": {"old_password": "current-password", "password": "new-password"},
     "/account/password/confirm": {"password": "current-password"},
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,6 +12,9 @@ from admit import tokens
 from admit.errors import InvalidChallenge, InvalidCredentials
 from admit.feature import Context, Demand, Face, Feature, Reply, Secret, Signed, action
 from admit.model import Credential, Factor
+
+if TYPE_CHECKING:
+    from admit.store import CredentialStore
 
 __all__ = ["Badge", "Dongle", "enroll"]
 
@@ -70,9 +75,7 @@ class Dongle(Feature):
         return ctx.admit(subject, self.name, frozenset({Factor.HAVE}))
 
 
-def enroll(ctx_credentials: object, subject: str, code: str) -> None:
+def enroll(credentials: CredentialStore, subject: str, code: str) -> None:
     """Give an account a dongle."""
-    add = ctx_credentials.add_credential  # type: ignore[attr-defined]
-    from datetime import UTC, datetime
-
-    assert add(Credential(tokens.new_id(), "dongle", subject, subject, code, datetime(2026, 1, 1, tzinfo=UTC)))
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    assert credentials.add_credential(Credential(tokens.new_id(), "dongle", subject, subject, code, begun))

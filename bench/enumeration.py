@@ -2,7 +2,7 @@
 
 Of each pair one request names somebody and the other nobody, in random order, so that the machine's moods are shared.
 What is compared: status, body, names and values of headers (``Date`` and random cookie values apart), and the times, by
-the two-sample test of Kolmogorov and Smirnov: a small p would mean that the times differ. 
+the two-sample test of Kolmogorov and Smirnov: a small p would mean that the times differ.
 """
 
 from __future__ import annotations

@@ -135,7 +135,10 @@ def test_112_the_referer_is_no_target(site: Site, thief: Browser) -> None:
     assert answer.headers["Location"] == "/account/sign-in"
 
 
-@pytest.mark.parametrize("path", ["//evil.example/private", "/\\evil.example/private", "//evil.example/account/devices", "/account//evil.example"])
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example/private", "/\\evil.example/private", "//evil.example/account/devices", "/account//evil.example"],
+)
 def test_112_paths_that_look_like_hosts(site: Site, thief: Browser, path: str) -> None:
     """A path that looks like another host is not what somebody is sent back to."""
     answer = thief.send("GET", "/", environ_overrides={"PATH_INFO": path})
@@ -207,17 +210,29 @@ def test_115_cache_deception(site: Site, ada: Browser, ending: str) -> None:
         assert answer.status_code in {404, 405} or ending.startswith("?")
 
 
-@pytest.mark.parametrize("origin", [EVIL, "null", "https://app.example.evil.example", "https://evilapp.example", "*", ORIGIN])
+@pytest.mark.parametrize(
+    "origin", [EVIL, "null", "https://app.example.evil.example", "https://evilapp.example", "*", ORIGIN]
+)
 def test_116_cors(site: Site, ada: Browser, origin: str) -> None:
     """No origin, our own included, is told that it may read across origins."""
-    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    preflight = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
     answers = [ada.get(f"{API}/", Origin=origin), ada.send("OPTIONS", f"{API}/sign-in", headers=preflight)]
     for answer in answers:
         assert not any(name.lower().startswith("access-control") for name, _ in answer.headers)
     assert answers[1].status_code in {403, 404, 405}
 
 
-SCRIPTS = ('"><script>alert(1)</script>', "'><img src=x onerror=alert(1)>", "</title><script>alert(1)</script>", "{{7*7}}", "javascript:alert(1)")
+SCRIPTS = (
+    '"><script>alert(1)</script>',
+    "'><img src=x onerror=alert(1)>",
+    "</title><script>alert(1)</script>",
+    "{{7*7}}",
+    "javascript:alert(1)",
+)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -244,7 +259,13 @@ def test_117_xss(site: Site, ada: Browser, thief: Browser, script: str) -> None:
 
 def test_118_cross_site_leaks(site: Site, ada: Browser) -> None:
     """Whether somebody is logged in can't be told by another site's image, frame or fetch, which are all refused."""
-    for mode, target in (("no-cors", "image"), ("no-cors", "script"), ("cors", "empty"), ("navigate", "iframe"), ("navigate", "object")):
+    for mode, target in (
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("cors", "empty"),
+        ("navigate", "iframe"),
+        ("navigate", "object"),
+    ):
         headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": target}
         for path in (f"{API}/", f"{API}/devices", "/account/", "/account/devices", "/account/sign-in"):
             known, stranger = ada.get(path, **headers), site.browser().get(path, **headers)

@@ -31,12 +31,21 @@ if TYPE_CHECKING:
 )
 def test_121_hosts(site: Site, headers: dict[str, str]) -> None:
     """A foreign host in a request is in no redirect, cookie or page."""
-    for path in ("/private", "/account/devices", "/account/", "/account/sign-in", f"{API}/", "/.well-known/change-password"):
+    for path in (
+        "/private",
+        "/account/devices",
+        "/account/",
+        "/account/sign-in",
+        f"{API}/",
+        "/.well-known/change-password",
+    ):
         answer = site.browser().get(path, **headers)
         assert "evil.example" not in str(answer.headers), path
         assert "evil.example" not in answer.text, path
     form = {"identifier": ADA, "password": PASSWORD}
-    answer = site.browser().send("POST", "/account/sign-in", data=form, headers={"Sec-Fetch-Site": "same-origin", **headers})
+    answer = site.browser().send(
+        "POST", "/account/sign-in", data=form, headers={"Sec-Fetch-Site": "same-origin", **headers}
+    )
     assert "evil.example" not in str(answer.headers)
 
 
@@ -47,7 +56,10 @@ def test_121_trusted_hosts(new_site: Callable[..., Site]) -> None:
     site.mails.clear()
     browser = site.browser()
     foreign = {"Host": "evil.example", "Sec-Fetch-Site": "same-origin"}
-    for path, body in (("/sign-in", {"identifier": ADA, "password": PASSWORD}), ("/password-reset", {"identifier": ADA})):
+    for path, body in (
+        ("/sign-in", {"identifier": ADA, "password": PASSWORD}),
+        ("/password-reset", {"identifier": ADA}),
+    ):
         assert browser.send("POST", API + path, json=body, headers=foreign).status_code == 400
     assert browser.get("/account/sign-in", Host="evil.example").status_code == 400
     assert not site.mails
@@ -123,7 +135,9 @@ def test_124_no_secret_in_an_address_of_ours(site: Site, ada: Browser) -> None:
 
 def test_125_126_nothing_is_told_of_the_server(site: Site, ada: Browser) -> None:
     """No answer names a version of anything, or holds a hash, a seed or a path of this machine."""
-    answers = [ada.get(path) for path in (f"{API}/", f"{API}/devices", "/account/", "/account/devices", "/nothing", "/broken")]
+    answers = [
+        ada.get(path) for path in (f"{API}/", f"{API}/devices", "/account/", "/account/devices", "/nothing", "/broken")
+    ]
     answers.append(ada.post("/password", {"old_password": PASSWORD, "password": OTHER_PASSWORD}))
     account = site.account(ADA)
     [session] = site.login_manager.keeper.gate.sessions_of(account.id)  # type: ignore[union-attr]
@@ -167,4 +181,7 @@ def test_121_the_cookie_of_a_planted_host(site: Site) -> None:
         headers={**OWN_PAGE, "Host": "evil.example"},
     )
     assert all("Domain" not in line for line in answer.headers.getlist("Set-Cookie"))
-    assert SESSION in {line.partition("=")[0] for line in answer.headers.getlist("Set-Cookie")} or answer.status_code == 403
+    assert (
+        SESSION in {line.partition("=")[0] for line in answer.headers.getlist("Set-Cookie")}
+        or answer.status_code == 403
+    )

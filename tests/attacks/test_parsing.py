@@ -42,7 +42,9 @@ def test_092_deep_nesting(site: Site, thief: Browser, opening: str) -> None:
     assert raw(thief, (opening * depth).encode()).status_code == 400
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "9" * 6000, "-" + "9" * 6000, "1e99999", "1" + "0" * 4299])
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "9" * 6000, "-" + "9" * 6000, "1e99999", "1" + "0" * 4299]
+)
 def test_093_numbers_that_are_none(site: Site, thief: Browser, value: str) -> None:
     """Numbers that JSON does not have, or that take long to read, are refused."""
     answer = raw(thief, b'{"identifier": "a", "password": ' + value.encode() + b"}")
@@ -140,11 +142,17 @@ def test_099_forms(site: Site, thief: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["TRACE", "TRACK", "PUT", "PATCH", "DEBUG", "CONNECT", "PROPFIND", "LOCK", "DELETE", "GET", "get", "FOO", "\u0100"]
+    "method",
+    ["TRACE", "TRACK", "PUT", "PATCH", "DEBUG", "CONNECT", "PROPFIND", "LOCK", "DELETE", "GET", "get", "FOO", "\u0100"],
 )
 def test_100_methods(site: Site, ada: Browser, method: str) -> None:
     """Odd methods are refused, echo nothing, and are not turned into others by headers or fields."""
-    headers = {"X-Secret": "echo me", "X-HTTP-Method-Override": "POST", "X-HTTP-Method": "POST", "X-Method-Override": "POST"}
+    headers = {
+        "X-Secret": "echo me",
+        "X-HTTP-Method-Override": "POST",
+        "X-HTTP-Method": "POST",
+        "X-Method-Override": "POST",
+    }
     answer = ada.send(method, f"{API}/sign-out?_method=POST", json={"_method": "POST"}, headers={**OWN_PAGE, **headers})
     assert answer.status_code in {404, 405, 501}
     assert "echo me" not in answer.text
@@ -184,7 +192,15 @@ def test_101_spellings_of_our_own_paths(site: Site, ada: Browser) -> None:
     assert ada.get("/account/devices.css").status_code == 404
 
 
-BREAKS = ("\r\nSet-Cookie: evil=1", "\nX-Evil: 1", "\r\n\r\n<script>", "\u2028X-Evil: 1", "%0d%0aX-Evil: 1", "\x85X-Evil: 1", "\0")
+BREAKS = (
+    "\r\nSet-Cookie: evil=1",
+    "\nX-Evil: 1",
+    "\r\n\r\n<script>",
+    "\u2028X-Evil: 1",
+    "%0d%0aX-Evil: 1",
+    "\x85X-Evil: 1",
+    "\0",
+)
 
 
 @pytest.mark.parametrize("sign", BREAKS, ids=range(len(BREAKS)))
@@ -197,7 +213,9 @@ def test_102_header_injection(site: Site, thief: Browser, sign: str) -> None:
         thief.send("GET", f"/account/verify/a{sign}"),
         thief.send("GET", "/account/sign-in", query_string={"next": f"/x{sign}"}),
         thief.send("GET", "/private", query_string={"x": sign}),
-        thief.send("GET", "/", environ_overrides={"PATH_INFO": f"/account/password-reset/x{sign}".encode().decode("latin-1")}),
+        thief.send(
+            "GET", "/", environ_overrides={"PATH_INFO": f"/account/password-reset/x{sign}".encode().decode("latin-1")}
+        ),
         thief.send(
             "POST",
             "/account/sign-in",
@@ -208,7 +226,9 @@ def test_102_header_injection(site: Site, thief: Browser, sign: str) -> None:
     for answer in answers:
         assert answer.status_code < 500
         assert "X-Evil" not in answer.headers
-        assert not any("evil=" in line.partition(";")[0].partition("=")[0] for line in answer.headers.getlist("Set-Cookie"))
+        assert not any(
+            "evil=" in line.partition(";")[0].partition("=")[0] for line in answer.headers.getlist("Set-Cookie")
+        )
         for _, value in answer.headers:
             assert not {"\r", "\n", "\0"} & set(value)
 
@@ -271,6 +291,10 @@ def test_105_nothing_breaks_the_server(site: Site, thief: Browser) -> None:
         for junk in ("x", SHAPED, "%00", "\u202e"):
             place = path.replace("<session_id>", junk).replace("<token>", junk).replace("<path:filename>", junk)
             for method in ("GET", "POST", "DELETE", "HEAD"):
-                for data, kind in ((b"", ""), (b"{}", "application/json"), (b"a=b", "application/x-www-form-urlencoded")):
+                for data, kind in (
+                    (b"", ""),
+                    (b"{}", "application/json"),
+                    (b"a=b", "application/x-www-form-urlencoded"),
+                ):
                     answer = thief.send(method, place, data=data, headers={**OWN_PAGE, "Content-Type": kind})
                     assert answer.status_code < 500, (method, place)

@@ -154,6 +154,7 @@ def test_097_slow_bodies(served: Served) -> None:
         assert served.post(0, "/sign-in", {"identifier": "x", "password": "y"}).status_code == 401
 
 
+FORM = b"POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: "
 RAW = (
     b"TRACE /api/account/ HTTP/1.1\r\nHost: a\r\nX-Secret: echo-me\r\n\r\n",
     b"GET /api/account/ HTTP/1.1\r\n\r\n",
@@ -176,11 +177,10 @@ RAW = (
     b"GET /api/account/ HTTP/1.1\r\nHost: a\r\nAccept-Language: ../../etc/passwd;q=x\r\n\r\n",
     b"GET /account/sign-in HTTP/1.1\r\nHost: a\r\nAccept-Language: " + b"de;q=0.1," * 500 + b"\r\n\r\n",
     b"GET /account/ HTTP/1.1\r\nHost: a\r\nOrigin: \xff\r\nReferer: \xff\r\nSec-Fetch-Site: \xff\r\n\r\n",
-    b"POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\nab",
-    b"POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=\r\nContent-Length: 2\r\n\r\nab",
-    b"POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 4\r\n\r\n--x\r",
-    b"POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded; charset=nope\r\n"
-    b"Content-Length: 3\r\n\r\na=b",
+    FORM + b"multipart/form-data\r\nContent-Length: 2\r\n\r\nab",
+    FORM + b"multipart/form-data; boundary=\r\nContent-Length: 2\r\n\r\nab",
+    FORM + b"multipart/form-data; boundary=x\r\nContent-Length: 4\r\n\r\n--x\r",
+    FORM + b"application/x-www-form-urlencoded; charset=nope\r\nContent-Length: 3\r\n\r\na=b",
 )
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.attacks.site import make_site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.attacks.site import Browser, Site
@@ -19,9 +18,17 @@ ADA = "ada@people.example"
 
 
 @pytest.fixture
-def new_site(tmp_path: Path) -> Callable[..., Site]:
-    """Return what makes a site over SQLite; one test may make one."""
-    return partial(make_site, f"sqlite:///{tmp_path}/site.db")
+def new_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Return what makes a site over SQLite; all that one test makes have the same database."""
+    made: list[Site] = []
+
+    def make(*arguments: Any, **options: Any) -> Site:
+        made.append(make_site(f"sqlite:///{tmp_path}/site.db", *arguments, **options))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.close()
 
 
 @pytest.fixture

@@ -116,6 +116,10 @@ class Site:
         """What the application has of accounts: stores, throttle, devices."""
         return self.login_manager.keeper.accounts  # type: ignore[union-attr]
 
+    def close(self) -> None:
+        """Let go of the store, and of the thread that watches it for what others change."""
+        self.login_manager.keeper.gate.store.close()  # type: ignore[union-attr]
+
     def browser(self, address: str = "192.0.2.1") -> Browser:
         """Return a browser that has never been here."""
         return Browser(self.app, address)

@@ -11,6 +11,7 @@ import pytest
 from admit.features.password import Password
 from admit.features.password.hashing import Hasher
 from admit.features.registration import Registration
+from admit.stores import sql_accounts, sql_credentials
 from admit.stores.memory import MemoryStore
 from tests.attacks.conftest import ADA
 from tests.attacks.site import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, all_features, make_site
@@ -338,3 +339,16 @@ def test_076_a_mail_server_that_is_down() -> None:
         answers = [site.browser().post(path, {field: name, **body}) for name in (ADA, "nobody@people.example")]
         assert told(answers[0]) == told(answers[1]), path
         assert "mail.internal" not in answers[0].text
+
+
+def test_075_rows_are_read_alike(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is not there takes the time that reading one takes: as many are read for a stranger."""
+    read: list[str] = []
+    for module, name in ((sql_accounts, "_account"), (sql_credentials, "_read")):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *row, one=function, of=name: read.append(of) or one(*row))
+    site.browser().sign_in(ADA, WRONG_PASSWORD)
+    of_known = list(read)
+    read.clear()
+    site.browser().sign_in("nobody@people.example", WRONG_PASSWORD)
+    assert read == of_known == ["_account", "_read"]

@@ -9,6 +9,7 @@ import msgspec
 from flask import current_app
 from werkzeug.exceptions import HTTPException
 
+from admit import errors
 from admit.errors import (
     AdmitError,
     IdentifierTaken,
@@ -39,6 +40,9 @@ _PROBLEM = "application/problem+json"
 #: What an action may raise that is an answer.
 REFUSALS = (AdmitError, StoreError, HTTPException)
 
+#: What Flask and Werkzeug refuse by themselves: a file that is not there, a form of too many parts.
+_OF_FLASK = {error.status: error for error in (errors.BodyTooLarge, errors.MalformedBody, errors.NotFound)}
+
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -65,7 +69,9 @@ def harden(response: Response) -> Response:
 
 def problem_of(error: Exception) -> AdmitError:
     """Return what to tell the client of what was raised: never what a store or a driver said."""
-    return error if isinstance(error, AdmitError) else Unavailable()
+    if isinstance(error, AdmitError):
+        return error
+    return _OF_FLASK.get(getattr(error, "code", None) or 0, Unavailable)()
 
 
 def as_json(action: Action, reply: Reply[Any], language: str) -> Response:

@@ -2,7 +2,8 @@
 
 An attacker's page makes the victim's browser send a form, a fetch or an image load here, with the victim's cookies.
 ``Sec-Fetch-Site`` is set by the browser itself, and no page can change it. A browser without it sends ``Origin``
-with what changes something. A request without either is no browser's (OWASP, Cross-Site Request Forgery Prevention).
+with what changes something, or at least ``Referer``. A request without any of them is no browser's (OWASP, Cross-Site
+Request Forgery Prevention).
 """
 
 from __future__ import annotations
@@ -39,10 +40,20 @@ def refuse_cross_site(request: Request, trusted: Collection[str] = ()) -> None:
         allowed = site is None or site in _OURS or _follows_link(request)
     elif site is not None:
         allowed = site in _OURS
+    elif origin is not None:
+        allowed = origin == _own_origin(request)
     else:
-        allowed = origin is None or origin == f"{request.scheme}://{request.host}"
+        allowed = _refers_to(request.headers.get("Referer"), [*trusted, _own_origin(request)])
     if not allowed:
         raise CrossSiteRequest(reason=f"sec-fetch-site {site}, origin {origin}")
+
+
+def _own_origin(request: Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+def _refers_to(referer: str | None, origins: Collection[str]) -> bool:
+    return not referer or any(f"{referer}/".startswith(f"{origin}/") for origin in origins)
 
 
 def _follows_link(request: Request) -> bool:

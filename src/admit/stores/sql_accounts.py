@@ -14,7 +14,7 @@ from admit.stores.sql_rows import microseconds, moment, optional, optional_momen
 from admit.stores.sql_statements import Wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from admit.model import Credential
     from admit.stores.sql_part import Run
@@ -79,7 +79,10 @@ class SqlAccounts(SqlCredentials):
 
     def find_account(self, key: str) -> Account | None:
         """Return the account that has an identifier with this canonical key, or ``None``."""
-        return next(iter(self._read(self._for_accounts.find, key)), None)
+        found = self._database.ask(self._for_accounts.find, (key,))
+        # A row that is there takes time to be read, which would tell strangers that it is. So one is read anyhow.
+        [account] = _accounts(found or [_NOBODY])
+        return account if found else None
 
     def replace_account(self, old: Account, new: Account) -> bool:
         """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
@@ -111,8 +114,7 @@ class SqlAccounts(SqlCredentials):
         return int(self._database.ask(self._for_accounts.count, ())[0][0])
 
     def _read(self, statement: str, *values: object) -> list[Account]:
-        found = self._database.ask(statement, values)
-        return [_account(account, list(rows)) for account, rows in groupby(found, lambda row: row[: len(_ACCOUNT)])]
+        return _accounts(self._database.ask(statement, values))
 
     def _claim(self, run: Run, account_id: str, identifiers: Sequence[Identifier]) -> bool:
         """Write the identifiers, or undo everything since the mark if one of them is taken."""
@@ -132,6 +134,14 @@ def _row(account: Account) -> Row:
         optional(account.closed_at),
         json.dumps(sorted(account.roles)),
     )
+
+
+#: What a row is like.
+_NOBODY: Row = ("", 0, None, None, "[]", 0, "email", "", "", 0)
+
+
+def _accounts(rows: Iterable[Row]) -> list[Account]:
+    return [_account(account, list(some)) for account, some in groupby(rows, lambda row: row[: len(_ACCOUNT)])]
 
 
 def _account(row: Row, rows: list[Row]) -> Account:

@@ -81,24 +81,18 @@ class MailVerification(Feature):
         """Send the first link, and mark the browser that made the account."""
         if account.email is None:
             return False
-        mark = tokens.new_secret()
-        ctx.credentials.add_credential(
-            Credential(
-                id=tokens.new_id(),
-                kind=self.name,
-                key=account.id,
-                subject=account.id,
-                secret=tokens.hash_secret(mark).hex(),
-                created_at=ctx.now,
-            )
-        )
-        ctx.keeps[self.name] = mark
+        self._mark(ctx, account.id)
         self._send(ctx, account)
         return True
 
     def pretend(self, ctx: Context) -> None:
-        """Mark the browser as :meth:`welcome` does; nothing knows this mark."""
-        ctx.keeps[self.name] = tokens.new_secret()
+        """Mark the browser as :meth:`welcome` does, with a mark that nothing knows in the end.
+
+        What is written for nobody, and taken back, takes as long as an account, its mark and its link.
+        """
+        mark = self._mark(ctx, tokens.new_id())
+        ctx.credentials.delete_credential(mark.id)
+        ctx.gate.challenge(self.name, "", self.lifetime, {"key": ""})
 
     @action("POST", "/verify/request", title="Send the link again", page="mail_verification/request", status=202)
     def request(self, ctx: Context, form: RequestForm) -> Reply[Requested]:
@@ -139,6 +133,14 @@ class MailVerification(Feature):
         return Reply(
             Confirmed(next="sign_in" if kept else "choose_secret", url=url), page="mail_verification/confirmed"
         )
+
+    def _mark(self, ctx: Context, key: str) -> Credential:
+        """Mark this browser, so that it is known again when the address is confirmed."""
+        mark = tokens.new_secret()
+        known = Credential(tokens.new_id(), self.name, key, key, tokens.hash_secret(mark).hex(), created_at=ctx.now)
+        ctx.credentials.add_credential(known)
+        ctx.keeps[self.name] = mark
+        return known
 
     def _send(self, ctx: Context, account: Account) -> None:
         if account.email is None:

@@ -57,10 +57,10 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(name: str, rows: list[Row], *, command: str, at: datetime) -> None:
+def write(name: str, rows: list[Row], *, note: str, command: str, at: datetime) -> None:
     """Write ``<name>.md`` and ``<name>.json`` to the folder of results."""
     machine, versions = _machine(), _versions()
-    write_text(name, f"Medians, the middle half in brackets.\n\n{table(rows)}", command=command, at=at)
+    write_text(name, f"Medians, the middle half in brackets. {note}\n\n{table(rows)}", command=command, at=at)
     figures = [
         {
             "case": row.case,

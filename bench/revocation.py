@@ -60,6 +60,9 @@ def urls(folder: Path) -> Iterator[tuple[str, str]]:
     with services.redis() as redis:
         if redis:
             yield "Redis", redis
+    with services.redis_cluster() as cluster:
+        if cluster:
+            yield "Redis Cluster", cluster
     with services.postgres() as postgres:
         if postgres:
             yield "PostgreSQL", postgres

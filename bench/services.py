@@ -35,13 +35,34 @@ def redis() -> Generator[str | None]:
 
 
 @contextmanager
-def postgres() -> Generator[str | None]:
-    """Start a PostgreSQL and yield its address; ``None``, said aloud, where there is none."""
+def redis_cluster() -> Generator[str | None]:
+    """Start a cluster of six and yield its address; ``None`` where there is no Redis."""
+    if shutil.which("redis-server") is None:
+        yield None
+        return
+    from tests.services.redis import RedisCluster
+
+    with tempfile.TemporaryDirectory(prefix="admit-redis-") as folder:
+        cluster = RedisCluster(Path(folder), patience=30_000)
+        cluster.start()
+        try:
+            yield cluster.url
+        finally:
+            cluster.kill()
+
+
+@contextmanager
+def postgres(**settings: object) -> Generator[str | None]:
+    """Start a PostgreSQL and yield its address; ``None``, said aloud, where there is none.
+
+    Args:
+        settings: What it is told besides, such as ``shared_buffers``.
+    """
     if not any(list(Path("/").glob(f"{place.lstrip('/')}/initdb")) for place in _POSTGRES):
         print("PostgreSQL is not on this machine: its cases are left out.")
         yield None
         return
     from tests.services.postgres import private_postgres
 
-    with private_postgres() as server:
+    with private_postgres(**settings) as server:
         yield server.url

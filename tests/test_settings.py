@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import pytest
@@ -107,3 +109,42 @@ def test_a_time_that_no_date_can_hold() -> None:
     """A session can't be made to last longer than dates do, which would break every login."""
     with pytest.raises(ConfigurationError, match="ADMIT_SESSION_ABSOLUTE must be at most a hundred years"):
         SessionSettings(absolute=timedelta.max)
+
+
+class Mode(StrEnum):
+    """Who may do something."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceSettings(Settings):
+    """Settings with a choice and a list."""
+
+    section: ClassVar[str] = "choice"
+
+    mode: Mode = setting(Mode.OPEN, "Who may.")
+    names: tuple[str, ...] = setting((), "Which ones.")
+
+
+def test_choices_and_lists() -> None:
+    """A choice can be given by its text, and a list for a tuple, as configuration files have them."""
+    read = ChoiceSettings.from_mapping({"ADMIT_CHOICE_MODE": "closed", "ADMIT_CHOICE_NAMES": ["a", "b"]})
+    assert read == ChoiceSettings(mode=Mode.CLOSED, names=("a", "b"))
+    kinds = [row.kind for row in ChoiceSettings.describe()]
+    assert kinds == ["'open' or 'closed'", "a tuple of texts"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mode": "ajar"}, "ADMIT_CHOICE_MODE is 'ajar', which it can't be. Set it to 'open' or 'closed'."),
+        ({"mode": 1}, "ADMIT_CHOICE_MODE is 1"),
+        ({"names": "a"}, "ADMIT_CHOICE_NAMES is 'a', which it can't be. Set it to a tuple of texts."),
+    ],
+)
+def test_no_such_choice(given: dict[str, Any], message: str) -> None:
+    """A value that is none of the choices is refused with all of them."""
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        ChoiceSettings(**given)

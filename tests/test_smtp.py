@@ -272,8 +272,11 @@ def test_urls(mailbox: Mailbox) -> None:
 @pytest.mark.parametrize(
     "url",
     [
+        "",
+        "smtp",
         "smtp:",
         "smtp://",
+        "http://ada:hunter2@host:25",
         "smtp://ada:hunter2@:25",
         "smtp://ada:hunter2@host:port",
         "smtp://ada:hunter2/x@host",

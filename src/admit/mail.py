@@ -22,7 +22,7 @@ from admit.settings import Settings, setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ConsoleSender", "MailSettings", "Message", "Sender", "is_address", "sender_of"]
+__all__ = ["ConsoleSender", "MailSettings", "Message", "Sender", "Source", "is_address", "sender_of"]
 
 _FORMS = "console:, smtp://user:password@host:587 or smtps://user:password@host:465"
 

@@ -59,7 +59,7 @@ def needs_rotation(session: Session, now: datetime, every: timedelta | None, gra
     """
     if every is None or session.confirmed_at is None:
         return False
-    return now >= max(session.rotated_at + every, session.confirmed_at + 2 * grace)
+    return now - session.rotated_at >= every and now - session.confirmed_at >= 2 * grace
 
 
 def is_within_grace(session: Session, now: datetime, grace: timedelta) -> bool:
@@ -90,4 +90,5 @@ def missing(authentications: Sequence[Authentication], enrolled: Iterable[str]) 
     methods = {proof.method for proof in authentications}
     if not wanted or any(len(proof.factors) > 1 for proof in authentications):
         return ()
-    return () if len(methods) > 1 and methods & wanted else tuple(sorted(wanted - methods))
+    # Of a login that has only shown a second factor, all are still wanted: what it lacks is a first one.
+    return () if len(methods) > 1 and methods & wanted else tuple(sorted(wanted - methods or wanted))

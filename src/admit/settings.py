@@ -193,6 +193,10 @@ def _checked(key: str, value: Any, kinds: tuple[type, ...]) -> Any:
         return tuple(cast("list[Any]", value))  # type: ignore[redundant-cast] # pyright wants it
     if timedelta in kinds and isinstance(value, int | float) and not isinstance(value, bool):
         return _seconds(key, value)
+    return _plain(key, value, kinds)
+
+
+def _plain(key: str, value: Any, kinds: tuple[type, ...]) -> Any:
     # A bool is an int to Python, but never to a reader.
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         message = f"{key} is {value!r}, which it can't be. Set it to {_in_words(kinds)}."

@@ -25,7 +25,10 @@ LAYERS = (
         "sessions",
         "identifiers",
         "known_devices",
+        "operations",
         "device_names",
+        "action",
+        "context",
     },
     {"stores", "features"},
     {"flask", "server", "testing"},
@@ -38,7 +41,13 @@ WEB_FRAMEWORKS = {"flask", "werkzeug", "jinja2", "click", "blinker", "itsdangero
 #: Each driver, and the one store that may import it.
 DRIVERS = {"sqlalchemy": "sql", "psycopg": "sql", "alembic": "sql", "redis": "redis", "hiredis": "redis"}
 #: The kernel is the standard library, but for what describes the input of an action, and what knows the rules of names.
-KERNEL_MAY = {"feature": {"msgspec"}, "identifiers": {"email_validator", "regex"}}
+KERNEL_MAY = {
+    "action": {"msgspec"},
+    "context": {"msgspec"},
+    "device_names": {"ua_parser"},
+    "feature": {"msgspec"},
+    "identifiers": {"email_validator", "regex"},
+}
 #: What is imported inside of the function that needs it: it costs more than the rest of the kernel together.
 LATE = {"argon2", "email_validator", "regex", "ua_parser", "zxcvbn"}
 

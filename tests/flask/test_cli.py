@@ -59,8 +59,8 @@ def test_list(site: Site) -> None:
     second = site.gate.admit("ada", "password").session
     lines = site.run("sessions", "list", "ada").output.splitlines()
     assert lines == [
-        f"{second.id}  2026-01-01 00:01:00 UTC  Unknown device, unknown address, this browser only",
-        f"{first.id}  2026-01-01 00:00:00 UTC  Firefox on Windows, 192.0.2.7, remembered",
+        f"{second.id}  2026-01-01 00:01:00 UTC  Unknown device      unknown address  this browser only",
+        f"{first.id}  2026-01-01 00:00:00 UTC  Firefox on Windows  192.0.2.7        remembered",
     ]
 
 
@@ -76,6 +76,11 @@ def test_revoke_and_why(site: Site) -> None:
     again = site.run("sessions", "revoke", three.id, "unknown")
     assert again.exit_code == 1
     assert "2 sessions had ended before, or never were" in again.output
+    site.gate.admit("ada", "password")
+    both = site.run("sessions", "revoke", "unknown", "--user", "ada")
+    assert both.exit_code == 1
+    assert "Ended 1 session." in both.output
+    assert "1 session had ended before, or never was" in both.output
 
 
 def test_why_without_somebody(site: Site) -> None:
@@ -101,6 +106,7 @@ def test_purge(site: Site) -> None:
     site.clock.advance(sessions[0].idle + timedelta(seconds=1))
     assert "Removed 5 rows." in site.run("sessions", "purge", "--batch", "2").output
     assert "Removed 0 rows." in site.run("sessions", "purge").output
+    assert site.run("sessions", "purge", "--batch", "0").exit_code == 2
 
 
 def test_upgrade_where_there_are_no_tables(site: Site) -> None:

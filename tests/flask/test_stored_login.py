@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import flask_login
 import pytest
@@ -321,7 +322,7 @@ def test_a_new_secret_in_mid_life(site: Site) -> None:
     assert [event.subject for event in heard] == ["ada"]
 
 
-@pytest.mark.parametrize("user_id", [7, "7", 2**63, "ädä|x", ""], ids=repr)
+@pytest.mark.parametrize("user_id", [7, "7", 2**63, "ädä|x", "", UUID(int=7)], ids=repr)
 def test_ids_of_any_type(site: Site, user_id: object) -> None:
     """Whatever type a user's id has, revoking by the user, the id or its text ends the sessions."""
     sessions = site.login_manager.sessions

@@ -30,8 +30,9 @@ _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/o
 class PostgresServer:
     """A ``postgres`` that a test may kill, stop for a while and start again on the same port."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, **settings: object) -> None:
         self.port = port
+        self._settings = settings
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,6 +56,7 @@ class PostgresServer:
             "fsync": "off",
             "max_connections": 60,
             "shared_buffers": "16MB",
+            **self._settings,
         }
         arguments = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(  # noqa: S603
@@ -113,13 +115,17 @@ def _user() -> str:
 
 
 @contextmanager
-def private_postgres() -> Iterator[PostgresServer]:
-    """Make a server, start it, and end it with the block."""
+def private_postgres(**settings: object) -> Iterator[PostgresServer]:
+    """Make a server, start it, and end it with the block.
+
+    Args:
+        settings: What it is told besides the usual.
+    """
     # Not in pytest's own folder, which only this user may enter.
     with tempfile.TemporaryDirectory(prefix="admit-postgres-", ignore_cleanup_errors=True) as folder:
         if not os.geteuid():
             shutil.chown(folder, _user())
-        server = PostgresServer(Path(folder), free_port())
+        server = PostgresServer(Path(folder), free_port(), **settings)
         server.make()
         server.start()
         try:

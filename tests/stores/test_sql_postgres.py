@@ -17,7 +17,7 @@ from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.stores import open_store
 from admit.stores.sql import SqlStore
-from admit.stores.sql_rows import row_of
+from admit.stores.sql_rows import SESSION_COLUMNS, row_of
 from admit.testing import a_session
 from admit.testing.store_races import NOW
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from admit.model import Session
+    from admit.stores.sql_wire import Wire
     from tests.services.postgres import PostgresServer
 
 PATIENCE = 30
@@ -121,11 +122,58 @@ def test_a_connection_that_was_closed_costs_no_request(store: SqlStore, postgres
     assert store.delete_session(session.id, ending=REVOKED)
 
 
+def test_a_question_of_any_size_is_asked(store: SqlStore) -> None:
+    """A question that the kernel does not take at once is sent piece by piece, and the next one gets its own answer."""
+    assert list(store.list_sessions("ada" * 10_000_000)) == []
+    store.add_session(session := a_session())
+    assert store.get_session(session.id) == session
+
+
+def test_an_answer_of_any_size_is_read(store: SqlStore) -> None:
+    """An answer that comes in many pieces is read to its end, and the next question gets its own."""
+    sessions = [a_session() for _ in range(500)]
+    for session in sessions:
+        store.add_session(session)
+    assert {one.id for one in store.list_sessions("ada")} == {one.id for one in sessions}
+    assert store.get_session(sessions[0].id) == sessions[0]
+
+
+def test_a_system_without_poll_waits_otherwise(
+    store: SqlStore, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no poll(), questions of any size are answered, and a silent server is given up."""
+    monkeypatch.setattr("admit.stores.sql_wire._poll", None)
+    test_a_question_of_any_size_is_asked(store)
+    with paused(postgres_server), within(1.2), pytest.raises(StoreError):
+        store.count_sessions()
+
+
+def test_a_purge_does_not_read_the_whole_table(
+    store: SqlStore, postgres_server: PostgresServer, postgres_schema: str
+) -> None:
+    """However few rows a step removes and whatever the server guesses of their number, it finds them by an index."""
+    store.add_session(a_session())
+    table = f'"{postgres_schema}"."admit_sessions"'
+    names = [str(name) for name in SESSION_COLUMNS]
+    new = {"id": "'x' || number", "expires_at": "expires_at + (random() * 1e12)::bigint"}
+    copied = ", ".join(new.get(name, name) for name in names)
+    many = f"INSERT INTO {table} ({', '.join(names)}) SELECT {copied} FROM {table}, generate_series(1, 20000) number"  # noqa: S608
+    postgres_server.ask(many)
+    postgres_server.ask(f"ANALYZE {table}")
+    purge = store._statements.purge_sessions.replace("%s", "$1", 1).replace("%s", "$2", 1)
+    with store._database.transaction() as run:
+        run("SET LOCAL plan_cache_mode = force_generic_plan")
+        run(f"PREPARE purge AS {purge}")
+        plan = "\n".join(str(line) for (line,) in run("EXPLAIN EXECUTE purge(0, 20)"))
+    assert "Seq Scan" not in plan
+    assert "admit_sessions_expires_at" in plan
+
+
 def test_a_second_failure_is_an_error(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new connection is tried once and no more."""
     connect = store._database._idle._connect
 
-    def closed() -> psycopg.Connection[Any]:
+    def closed() -> Wire:
         wire = connect()
         wire.close()
         return wire

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from admit.errors import (
     AdmitError,
+    IdentifierTaken,
     InvalidInput,
     MalformedBody,
     Overloaded,
@@ -67,11 +68,11 @@ def problem_of(error: Exception) -> AdmitError:
     return error if isinstance(error, AdmitError) else Unavailable()
 
 
-def as_json(action: Action, reply: Reply[Any]) -> Response:
-    """Return the data of a reply."""
-    if reply.data is None:
+def as_json(action: Action, reply: Reply[Any], language: str) -> Response:
+    """Return the data of a reply; the sentences in it are said in a language."""
+    if reply.body is None:
         return current_app.response_class(status=HTTPStatus.NO_CONTENT)
-    body = msgspec.json.encode(reply.data)
+    body = msgspec.json.encode(reply.body, enc_hook=lambda text: said(text, language))
     return current_app.response_class(body, status=action.status, mimetype="application/json")
 
 
@@ -102,7 +103,7 @@ def add_error_headers(response: Response, error: AdmitError) -> None:
 
 
 def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[str, Any]:
-    if isinstance(error, InvalidInput | MalformedBody) and error.fields:
+    if isinstance(error, IdentifierTaken | InvalidInput | MalformedBody) and error.fields:
         return {"fields": {name: said(text, language) for name, text in error.fields.items()}}
     if isinstance(error, ReauthenticationRequired):
         return {"methods": _methods(accounts, "proves")}

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint
+from flask import Blueprint, current_app, json
 from jinja2 import FileSystemLoader
 
 from admit.feature import Demand, Face
@@ -17,6 +17,7 @@ from admit.flask.answers import REFUSALS, as_json, as_problem, harden, problem_o
 from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
 from admit.flask.languages import best_language
+from admit.flask.openapi import describe
 from admit.flask.redirects import redirect_to
 
 if TYPE_CHECKING:
@@ -47,11 +48,20 @@ def mount(app: Flask, accounts: Accounts, pages: Pages) -> None:
         for face, method, path, view in _routes(accounts, pages, bound):
             endpoint = f"{bound.feature.name}_{bound.action.name}_{face}"
             blueprint.add_url_rule(path, endpoint, view, methods=[method], provide_automatic_options=False)
+    blueprint.add_url_rule("/api/openapi.json", "openapi", _describing(accounts), methods=["GET"])
     for place, name in _well_known(accounts):
         app.add_url_rule(f"/.well-known/{place}", f"admit_{place}", _going_to(pages, name), methods=["GET"])
     for kind in REFUSALS:
         blueprint.register_error_handler(kind, _refusing(accounts, pages))
     app.register_blueprint(blueprint)
+
+
+def _describing(accounts: Accounts) -> Callable[[], Response]:
+    def view() -> Response:
+        """Answer with the description of the JSON API."""
+        return current_app.response_class(json.dumps(describe(accounts)), mimetype="application/json")
+
+    return view
 
 
 def _well_known(accounts: Accounts) -> list[tuple[str, str]]:
@@ -83,7 +93,8 @@ def _blueprint(accounts: Accounts) -> Blueprint:
     static = accounts.settings.prefix + "/static"
     blueprint = Blueprint("admit", __name__, static_folder=str(_PAGES / "static"), static_url_path=static)
     folders = [Path(inspect.getfile(type(one))).parent / "templates" for one in accounts.features.values()]
-    blueprint.jinja_loader = FileSystemLoader([*folders, _PAGES / "templates"])
+    # Flask computes it once, from one folder; ours are several.
+    vars(blueprint)["jinja_loader"] = FileSystemLoader([*folders, _PAGES / "templates"])
     return blueprint
 
 
@@ -120,7 +131,7 @@ def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
             reply = _call(bound, ctx, arguments, found, strict=True)
         except REFUSALS as error:
             return as_problem(accounts, problem_of(error), best_language(the_request()))
-        return settle(accounts, ctx, as_json(bound.action, reply))
+        return settle(accounts, ctx, as_json(bound.action, reply, ctx.language))
 
     return view
 
@@ -172,7 +183,7 @@ def _asked(accounts: Accounts) -> Context:
 def _with_link(action: Action, ctx: Context, values: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a form, with the token of the link that the browser came by."""
     token = ctx.kept.get(LINK) if action.link is not None else None
-    return {"token": token, **values} if token else dict(values)
+    return {action.link_field: token, **values} if token else dict(values)
 
 
 def _call(

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import AppGroup
 
 from admit.errors import StoreError
 from admit.flask.current import active_login_manager
+from admit.flask.printing import as_json, moment, print_row, print_rows
 from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from datetime import datetime
 
     from admit.gate import Gate
 
-__all__ = ["admit_commands"]
+__all__ = ["admit_commands", "db_commands", "sessions_commands"]
 
 admit_commands: AppGroup = AppGroup("admit", help="Look after logins.")
 sessions_commands: AppGroup = AppGroup("sessions", help="List sessions, end them, and say why one ended.")
@@ -29,21 +29,20 @@ admit_commands.add_command(sessions_commands)
 admit_commands.add_command(db_commands)
 
 _PURGED_AT_ONCE = 1000
+_COLUMNS = ("id", "seen_at", "device", "address", "kind")
 
 
 @sessions_commands.command("list")
 @click.argument("user")
-def list_sessions(user: str) -> None:
+@as_json
+def list_sessions(user: str, *, json: bool) -> None:
     """List the living sessions of USER, the latest first.
 
     USER is what the user's get_id() returns.
     """
     with _store_trouble():
         found = [UserSession(session, _gate()) for session in reversed(_gate().sessions_of(user))]
-    if not found:
-        click.echo(f"{user} has no session.")
-    for session in found:
-        click.echo(_row(session))
+    print_rows(map(_row, found), _COLUMNS, json=json, nothing=f"{user} has no session.")
 
 
 @sessions_commands.command("revoke")
@@ -59,17 +58,23 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
         message = "Nothing to end. Name session IDs, or a user by --user."
         raise click.UsageError(message)
     with _store_trouble():
-        ended = sum(_gate().revoke(session_id, by=by) for session_id in ids)
-        ended += _gate().revoke_all(user, by=by) if user is not None else 0
-    click.echo(f"Ended {_sessions(ended)}.")
-    if ended < len(ids):
-        missing = len(ids) - ended
+        named = sum(_gate().revoke(session_id, by=by) for session_id in ids)
+        others = _gate().revoke_all(user, by=by) if user is not None else 0
+    click.echo(f"Ended {_sessions(named + others)}.")
+    missing = len(ids) - named
+    if missing:
         message = f"{_sessions(missing)} had ended before, or never {'was' if missing == 1 else 'were'}."
         raise click.ClickException(message)
 
 
 @sessions_commands.command("purge")
-@click.option("--batch", default=_PURGED_AT_ONCE, show_default=True, help="How many rows to remove at once.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=_PURGED_AT_ONCE,
+    show_default=True,
+    help="How many rows to remove at once.",
+)
 def purge_sessions(batch: int) -> None:
     """Remove what is left of sessions whose time is over.
 
@@ -84,7 +89,8 @@ def purge_sessions(batch: int) -> None:
 
 @sessions_commands.command("why")
 @click.argument("session_id", metavar="ID")
-def why(session_id: str) -> None:
+@as_json
+def why(session_id: str, *, json: bool) -> None:
     """Say why the session with this ID ended."""
     with _store_trouble():
         ending = _gate().why(session_id)
@@ -92,7 +98,8 @@ def why(session_id: str) -> None:
         message = f"Nothing is known of {session_id}: it lives, never lived, or its time is over anyway."
         raise click.ClickException(message)
     by = f" by {ending.by}" if ending.by else ""
-    click.echo(f"{session_id} ended at {_moment(ending.at)}: {ending.reason}{by}.")
+    row = {"id": session_id, "ended_at": ending.at, "reason": str(ending.reason), "by": ending.by}
+    print_row(row, f"{session_id} ended at {moment(ending.at)}: {ending.reason}{by}.", json=json)
 
 
 @db_commands.command("upgrade")
@@ -131,14 +138,16 @@ def _gate() -> Gate:
     return active_login_manager().sessions.gate
 
 
-def _row(session: UserSession) -> str:
-    remembered = "remembered" if session.remembered else "this browser only"
-    seen, address = _moment(session.seen_at), session.address or "unknown address"
-    return f"{session.id}  {seen}  {session.device}, {address}, {remembered}"
-
-
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+def _row(session: UserSession) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "seen_at": session.seen_at,
+        "device": session.device,
+        "address": session.address or "unknown address",
+        "kind": "remembered" if session.remembered else "this browser only",
+        "created_at": session.created_at,
+        "expires_at": session.expires_at,
+    }
 
 
 def _sessions(count: int) -> str:

@@ -214,6 +214,9 @@ class CookieLogin:
     def __init__(self, login_manager: LoginManager[Any]) -> None:
         self._login_manager = login_manager
 
+    #: A login in a cookie is a user's of the application: there are no accounts of ours without a store.
+    accounts: None = None
+
     def load_user(self) -> Any:
         """Return the user of Flask's session, or of the remember cookie; ``None`` if neither knows one."""
         context = request_context()

@@ -14,6 +14,7 @@ from admit.flask.blueprint import mount
 from admit.flask.mailing import Mailing, public_url
 from admit.flask.pages import Pages
 from admit.flask.settings import AccountSettings
+from admit.flask.starting import refuse_memory_for_many, refuse_weak_secrets
 from admit.mail import MailSettings, sender_of
 from admit.throttle import ThrottleSettings
 
@@ -50,6 +51,8 @@ def install(  # noqa: PLR0913 -- what accounts are made of
         lacking = feature.missing(features)
         if lacking is not None:
             raise ConfigurationError(lacking)
+    refuse_weak_secrets(app)
+    refuse_memory_for_many(stores)
     settings = AccountSettings.from_mapping(app.config)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
@@ -80,14 +83,17 @@ def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Featu
 
 
 def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any], accounts: Accounts) -> None:
-    wants_problems = cast("bool", app.config.get("ADMIT_PROBLEM_JSON", True))
+    wants_problems = cast("dict[str, bool]", app.config).get("ADMIT_PROBLEM_JSON", True)
     app.extensions["admit"] = replace(app.extensions["admit"], problem_json=wants_problems)
     names = [bound.name for bound in accounts.actions()]
     logins = (f"{one.name}.{one.logs_in}" for one in accounts.features.values() if one.logs_in)
     login = next(logins, None)
+    # Our pages say themselves what they are for, and a message in Flask's session would need a secret key.
     if login is not None and login_manager.login_view is None:
+        login_manager.login_message = None
         login_manager.login_view = accounts.settings.prefix + _path(accounts, login)
     if "reauthenticate.show" in names and login_manager.refresh_view is None:
+        login_manager.needs_refresh_message = None
         login_manager.refresh_view = accounts.settings.prefix + _path(accounts, "reauthenticate.show")
 
 

@@ -180,7 +180,7 @@ class LoginManager(Refusals[UserT]):
 
     def _load_user(self) -> None:
         """Find the user of this request: the session's, the remember cookie's, the request's."""
-        if not self._has_loader():
+        if not self._has_loader() and self.keeper.accounts is None:
             message = (
                 "Missing user_loader or request_loader: there is no way to tell who is logged in. "
                 "Decorate a function with @login_manager.user_loader."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from admit.errors import ConfigurationError
 from admit.flask.phrases import phrases
@@ -69,7 +69,7 @@ def public_url(app: Flask, settings: AccountSettings, *, is_development: bool) -
     """
     if settings.public_url:
         return settings.public_url
-    server_name: str | None = app.config.get("SERVER_NAME")
+    server_name = cast("dict[str, str | None]", app.config).get("SERVER_NAME")
     if server_name:
         return f"{app.config['PREFERRED_URL_SCHEME']}://{server_name}"
     if is_development:

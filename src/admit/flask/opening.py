@@ -29,8 +29,8 @@ def open_for(app: Flask, source: Any) -> Stores:
             and one for sessions.
     """
     settings = StoreSettings.from_mapping(app.config)
-    pair = cast("tuple[Any, ...]", source) if isinstance(source, tuple | list) else (source,)
-    found = tuple(_source(app, one) for one in pair)
+    pair = list(cast("list[Any]", source)) if isinstance(source, tuple | list) else [source]
+    found = [_source(app, one) for one in pair]
     stores = open_stores(
         found if len(found) > 1 else found[0],
         connect_timeout=settings.connect_timeout.total_seconds(),

@@ -56,7 +56,7 @@ class Pages:
         if reply.to is not None:
             return self._send_on(reply.to)
         page = reply.page or bound.action.page or f"{bound.feature.name}/{bound.action.name}"
-        return self._render(page, bound, ctx, reply=reply.data)
+        return self._render(page, bound, ctx, reply=reply.body)
 
     def form(self, bound: Bound, ctx: Context, values: Mapping[str, str] | None = None) -> Response:
         """Show the form of an action that takes input."""

@@ -29,14 +29,14 @@ def wanted() -> bool:
     return bool(request.is_json or json_quality > accepted.quality("text/html"))
 
 
-def session_required(ending: Ending | None) -> Response:
-    """Answer 401 to somebody who is not logged in; the code says why not any more, if that is known."""
-    return problem(SessionRequired(code=f"session_{ending.reason}" if ending else None))
+def session_required(ending: Ending | None) -> SessionRequired:
+    """Return what somebody is told who is not logged in; the code says why not any more, if that is known."""
+    return SessionRequired(code=f"session_{ending.reason}" if ending else None)
 
 
-def reauthentication_required() -> Response:
-    """Answer 403 to somebody whose login is not fresh."""
-    return problem(ReauthenticationRequired())
+def reauthentication_required() -> ReauthenticationRequired:
+    """Return what somebody is told whose login is not fresh."""
+    return ReauthenticationRequired()
 
 
 def problem(error: AdmitError) -> Response:

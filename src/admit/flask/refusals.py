@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 from flask import abort, flash, redirect
 
 from admit.flask import problems
+from admit.flask.answers import as_problem
 from admit.flask.callbacks import Callbacks, UserT
 from admit.flask.config import USE_SESSION_FOR_NEXT
 from admit.flask.context import application, configured, the_request, the_session
+from admit.flask.languages import best_language
 from admit.flask.redirects import asked_url, expand_login_view, login_url, make_next_param
 from admit.flask.signals import user_needs_refresh, user_unauthorized
 
 if TYPE_CHECKING:
+    from flask import Response
+
+    from admit.errors import AdmitError
     from admit.flask.cookie_login import CookieLogin
     from admit.flask.stored_login import StoredLogin
 
@@ -36,7 +41,7 @@ class Refusals(Callbacks[UserT]):
         if self.unauthorized_callback:
             return self.unauthorized_callback()
         if problems.wanted():
-            return problems.session_required(self.keeper.ending())
+            return self._problem(problems.session_required(self.keeper.ending()))
         view = self.blueprint_login_views.get(the_request().blueprint, self.login_view)
         return self._send_to(view, self.login_message, self.login_message_category)
 
@@ -46,8 +51,15 @@ class Refusals(Callbacks[UserT]):
         if self.needs_refresh_callback:
             return self.needs_refresh_callback()
         if problems.wanted():
-            return problems.reauthentication_required()
+            return self._problem(problems.reauthentication_required())
         return self._send_to(self.refresh_view, self.needs_refresh_message, self.needs_refresh_message_category)
+
+    def _problem(self, error: AdmitError) -> Response:
+        """Return the problem document; where there are accounts, it lists what would do."""
+        accounts = self.keeper.accounts
+        if accounts is None:
+            return problems.problem(error)
+        return as_problem(accounts, error, best_language(the_request()))
 
     def _send_to(self, view: str | None, message: Any, category: str) -> Any:
         if not view:

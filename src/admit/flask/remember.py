@@ -46,11 +46,14 @@ def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
     payload, separator, digest = cookie.rpartition("|")
     if not separator:
         return None
-    # Bytes: compare_digest refuses text that is not ASCII, and a forged digest would be a 500.
-    presented = digest.encode("utf-8", "surrogateescape")
     keys = [key] if key is not None else _all_keys()
-    # Every key is tried, so that the time does not tell which one matched.
-    found = [hmac.compare_digest(_cookie_digest(payload, key=each).encode(), presented) for each in keys]
+    try:
+        # Bytes: compare_digest refuses text that is not ASCII, and a forged digest would be a 500.
+        presented = digest.encode("utf-8", "surrogateescape")
+        # Every key is tried, so that the time does not tell which one matched.
+        found = [hmac.compare_digest(_cookie_digest(payload, key=each).encode(), presented) for each in keys]
+    except UnicodeEncodeError:
+        return None  # a lone surrogate: no text that anybody can have signed
     return payload if any(found) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -11,6 +12,7 @@ from admit import tokens
 from admit.flask.context import the_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from flask import Request, Response
@@ -66,14 +68,17 @@ def cookie_value(request: Request, name: str) -> str | None:
 
     A sibling host has planted one of those two, and who knows which.
     """
-    values = _values(request.environ.get("HTTP_COOKIE", ""), name)
-    return values[0] if values and all(value == values[0] for value in values) else None
+    values = _values_of(name)(request.environ.get("HTTP_COOKIE", ""))
+    return values[0].rstrip() if len(set(values)) == 1 else None
 
 
-def _values(header: str, name: str) -> list[str]:
-    # A token needs no quotes, so that reading a Cookie header in full would be for nothing.
-    prefix = f"{name}="
-    return [pair[len(prefix) :] for pair in map(str.strip, header.split(";")) if pair.startswith(prefix)]
+@lru_cache(maxsize=64)
+def _values_of(name: str) -> Callable[[str], list[str]]:
+    """Return what finds the values of all cookies of this name in a Cookie header.
+
+    A token needs no quotes, so that reading the header in full would be for nothing.
+    """
+    return re.compile(rf"(?:^|;)\s*{re.escape(name)}=([^;]*)").findall
 
 
 def _bearer_token(header: str) -> str | None:

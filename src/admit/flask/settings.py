@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from admit.errors import ConfigurationError
+from admit.mail import MailSettings
 from admit.settings import SessionSettings, Settings, setting
 from admit.throttle import ThrottleSettings
 
@@ -123,5 +124,6 @@ ALL_SETTINGS: tuple[type[Settings], ...] = (
     StoreSettings,
     FlaskSettings,
     AccountSettings,
+    MailSettings,
     ThrottleSettings,
 )

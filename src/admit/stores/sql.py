@@ -34,9 +34,10 @@ __all__ = ["SqlStore", "is_ours"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _ANY = "*"
-# How long a purge may keep others from writing, in seconds, and how many rows it tries at first and at most.
+# How long a purge may keep others from writing, in seconds, and how many rows it removes in one go: fewer would take
+# no less time, since what is slow then is the disk, and with more the disk alone might take too long.
 _HOLD = 0.05
-_FIRST_STEP, _LAST_STEP = 100, 2000
+_LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
 class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
@@ -107,6 +108,13 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
             upgrade(self._engine, self._schema, self._prefix)
         except SQLAlchemyError as error:
             raise StoreError(str(error)) from error
+
+    def is_current(self) -> bool:
+        """Tell whether the tables are those of this version of Admit.
+
+        .. versionadded:: 0.2
+        """
+        return self._database.ask(self._statements.noted_version(version_table(self._prefix)), ()) == [(HEAD,)]
 
     # -- sessions --------------------------------------------------------------------------------
 
@@ -228,7 +236,7 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
 def _next_step(step: int, took: float) -> int:
     """Return how many rows to remove next, given how long the last ones took."""
     if took > _HOLD / 2:
-        return max(1, int(step * _HOLD / 2 / took))
+        return max(_LEAST_STEP, int(step * _HOLD / 2 / took))
     return min(step * 2, _LAST_STEP) if took < _HOLD / 4 else step
 
 

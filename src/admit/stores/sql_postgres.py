@@ -1,24 +1,20 @@
-"""PostgreSQL through psycopg itself, with a bound on every wait: the server may be there and say nothing."""
+"""PostgreSQL: connections made as an engine makes its own, transactions, and changes that are announced."""
 
 from __future__ import annotations
 
 import hashlib
-import selectors
 from contextlib import contextmanager
-from functools import partial
-from selectors import EVENT_READ
 from threading import local
 from time import monotonic
-from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
 import sqlalchemy.exc
-from psycopg.conninfo import make_conninfo
-from psycopg.generators import connect
 from sqlalchemy import event
 
 from admit.errors import StoreError
 from admit.stores.sql_changes import Changes, Idle
+from admit.stores.sql_wire import Wire, open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -33,28 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresDatabase"]
 
-# The quickest for one socket, where there is one.
-_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 # How long the listening thread waits in one go, and after how much silence it asks whether anybody is there.
 _WAIT, _SILENCE = 0.2, 1.0
 _FAILURES = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError, OSError, UnicodeError)
 _ALL = "*"
 # Whatever the database's own default is: each statement has to see what was committed while it waited.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-
-
-class _Wire(psycopg.Connection[Any]):
-    """A connection that gives a command up after ``limit`` seconds.
-
-    The server's own timeout does not help when the server hangs, and neither do those of TCP: the kernel of
-    its machine goes on acknowledging.
-    """
-
-    limit: float
-
-    # Without the names of types: those in psycopg are private, and the arguments differ between its versions.
-    def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
-        return _converse(gen, self.limit, lambda wanted: (self.pgconn.socket, wanted))
 
 
 class PostgresDatabase:
@@ -70,6 +50,9 @@ class PostgresDatabase:
     mark = "%s"
     is_not_distinct_from = "IS NOT DISTINCT FROM"
     is_distinct_from = "IS DISTINCT FROM"
+    # An array has its rows before anything is looked for. With IN, a plan that was prepared for any LIMIT reads the
+    # whole table, however few the rows are.
+    is_among = "= ANY (ARRAY({}))"
     lock_rows = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, engine: Engine, channel: str, connect_timeout: float, timeout: float) -> None:
@@ -90,10 +73,10 @@ class PostgresDatabase:
             return []  # no text in the database has one, and the driver refuses to ask for it
         wire = self._idle.take()
         try:
-            rows = _rows(wire, statement, values)
+            rows = wire.read(statement, values)
         except _FAILURES as error:
             wire = self._wire_after(wire, error)
-            rows = self._last_try(wire, statement, values)
+            rows = self._last_try(wire, wire.read, statement, values)
         self._idle.put(wire)
         return rows
 
@@ -102,14 +85,14 @@ class PostgresDatabase:
         """Write in one transaction; whatever is raised within undoes it."""
         wire = self._idle.take()
         try:
-            _rows(wire, _BEGIN, ())
+            wire.run(_BEGIN)
         except _FAILURES as error:
             # Nothing is lost yet, so that a server that was started again costs no request.
             wire = self._wire_after(wire, error)
-            self._last_try(wire, _BEGIN, ())
+            self._last_try(wire, wire.run, _BEGIN)
         try:
-            yield partial(_rows, wire)
-            _rows(wire, "COMMIT", ())
+            yield wire.run
+            wire.run("COMMIT")
         except _FAILURES as error:
             wire.close()
             raise StoreError(str(error)) from error
@@ -142,7 +125,7 @@ class PostgresDatabase:
         self.changes.stop()
         self._idle.close()
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> Wire:
         self._ours.connecting = True
         try:
             fairy = self._pool.connect()
@@ -150,30 +133,20 @@ class PostgresDatabase:
             raise StoreError(str(error)) from error
         finally:
             self._ours.connecting = False
-        wire = cast("psycopg.Connection[Any]", fairy.driver_connection)
+        connection = cast("psycopg.Connection[Any]", fairy.driver_connection)
         fairy.detach()
-        wire.autocommit = True
-        return wire
+        return Wire(connection, self._timeout)
 
     def _open(self, dialect: object, record: object, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Open a connection for SQLAlchemy if we are the one who asked it to; leave all others to it."""
         del dialect, record
         if not getattr(self._ours, "connecting", False):
             return None
-        return self._open_ours(*arguments, **options)
+        plain = {name: value for name, value in options.items() if name != "context"}  # how SQLAlchemy wants values
+        timeouts = {"connect_timeout": self._connect_timeout, "timeout": self._timeout}
+        return open_connection("".join(arguments), plain, **timeouts)
 
-    def _open_ours(self, conninfo: str = "", **options: Any) -> _Wire:
-        options.pop("context", None)  # how SQLAlchemy wants its values; we want plain ones
-        milliseconds = int(self._timeout * 1000)
-        settings = f"{options.pop('options', '')} -c statement_timeout={milliseconds}".strip()
-        opening = connect(make_conninfo(conninfo, **{**options, "options": settings}))
-        pgconn = _converse(opening, self._connect_timeout, tuple)
-        pgconn.nonblocking = 1
-        wire = _Wire(pgconn)
-        wire.limit = self._timeout
-        return wire
-
-    def _wire_after(self, wire: psycopg.Connection[Any], error: BaseException) -> psycopg.Connection[Any]:
+    def _wire_after(self, wire: Wire, error: BaseException) -> Wire:
         """Return a new connection for one that was found closed; raise if it failed otherwise."""
         was_closed = wire.closed
         wire.close()
@@ -183,9 +156,9 @@ class PostgresDatabase:
         self._idle.close()
         return self._connect()
 
-    def _last_try(self, wire: psycopg.Connection[Any], statement: str, values: Sequence[object]) -> list[Row]:
+    def _last_try(self, wire: Wire, act: Run, *arguments: object) -> list[Row]:
         try:
-            return _rows(wire, statement, values)
+            return act(*arguments)
         except _FAILURES as error:
             wire.close()
             raise StoreError(str(error)) from error
@@ -193,7 +166,7 @@ class PostgresDatabase:
     def _hear(self, stopped: Event, tell: Tell) -> None:
         wire = self._connect()
         try:
-            _rows(wire, f"LISTEN {self._channel}", ())
+            wire.run(f"LISTEN {self._channel}")
             tell(None)  # nobody knows what was said before
             self._pass_on(wire, stopped, tell)
         except _FAILURES as error:
@@ -201,38 +174,11 @@ class PostgresDatabase:
         finally:
             wire.close()
 
-    def _pass_on(self, wire: psycopg.Connection[Any], stopped: Event, tell: Tell) -> None:
-        wire.add_notify_handler(lambda notice: tell(None if notice.payload == _ALL else notice.payload))
+    def _pass_on(self, wire: Wire, stopped: Event, tell: Tell) -> None:
+        wire.connection.add_notify_handler(lambda notice: tell(None if notice.payload == _ALL else notice.payload))
         heard_at = monotonic()
         while not stopped.is_set():
-            if _await(wire.fileno(), EVENT_READ, _WAIT) or monotonic() - heard_at > _SILENCE:
+            if wire.await_news(_WAIT) or monotonic() - heard_at > _SILENCE:
                 # Its answer brings along what was announced.
-                _rows(wire, "SELECT 1", ())
+                wire.run("SELECT 1")
                 heard_at = monotonic()
-
-
-def _rows(wire: psycopg.Connection[Any], statement: str, values: Sequence[object] = ()) -> list[Row]:
-    cursor = wire.execute(cast("LiteralString", statement), values or None, prepare=bool(values), binary=True)  # type: ignore[redundant-cast]
-    return cursor.fetchall() if cursor.description else []
-
-
-def _converse(steps: Any, limit: float, what_to_await: Callable[[Any], tuple[int, int]]) -> Any:
-    """Go through the steps of a conversation with the server, for ``limit`` seconds at most, and return its result."""
-    deadline = monotonic() + limit
-    try:
-        wanted = next(steps)
-        while True:
-            ready = _await(*what_to_await(wanted), deadline - monotonic())
-            if not ready:
-                message = f"the server did not answer within {limit} s"
-                raise psycopg.OperationalError(message)
-            wanted = steps.send(ready)
-    except StopIteration as finished:
-        return finished.value
-
-
-def _await(socket: int, events: int, seconds: float) -> int:
-    """Return which of the events came in time; psycopg's numbers for them are those of the standard library."""
-    with _Selector() as selector:
-        selector.register(socket, events)
-        return sum(came for _, came in selector.select(max(seconds, 0)))

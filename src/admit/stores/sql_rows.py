@@ -136,7 +136,9 @@ def readable() -> Generator[None]:
         raise StoreError(_STRANGE) from error
 
 
-# All positions in one call: this is the hot path, and each name or loop would cost as much as a column.
+# All positions in one call: this is the hot path, and each name or loop would cost as much as a column. A row
+# means the same session every time, and who makes one request mostly makes a few.
+@lru_cache(maxsize=1024)
 def _session(  # noqa: PLR0913, PLR0917
     session_id: str,
     subject: str,

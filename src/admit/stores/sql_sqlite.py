@@ -40,6 +40,7 @@ class SqliteDatabase:
     mark = "?"
     is_not_distinct_from = "IS"
     is_distinct_from = "IS NOT"
+    is_among = "IN ({})"
     lock_rows = ""
 
     def __init__(self, engine: Engine, timeout: float) -> None:

@@ -16,6 +16,7 @@ class Dialect(Protocol):
     mark: str
     is_not_distinct_from: str
     is_distinct_from: str
+    is_among: str
     lock_rows: str
 
 
@@ -38,8 +39,9 @@ class Wording:
         return self._marked(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})")
 
     def _purge(self, table: str, key: str, expires: str = "expires_at") -> str:
-        expired = f"SELECT {key} FROM {table} WHERE {expires} < ? LIMIT ? {self._dialect.lock_rows}"
-        return self._marked(f"DELETE FROM {table} WHERE {key} IN ({expired}) RETURNING 1")
+        # In an order, so that they are found by the index that has it, and not by reading the whole table.
+        expired = f"SELECT {key} FROM {table} WHERE {expires} < ? ORDER BY {expires} LIMIT ? {self._dialect.lock_rows}"
+        return self._marked(f"DELETE FROM {table} WHERE {key} {self._dialect.is_among.format(expired)} RETURNING 1")
 
 
 class Statements(Wording):
@@ -72,6 +74,10 @@ class Statements(Wording):
         self.count_of: str = self._marked(f"SELECT count(*) FROM {sessions} WHERE subject = ?")
         self.purge_sessions: str = self._purge(sessions, "id")
         self.purge_endings: str = self._purge(endings, "session_id")
+
+    def noted_version(self, table: str) -> str:
+        """Return the question which version of the tables is noted."""
+        return f'SELECT version_num FROM {self._place}"{table}"'
 
     def note_version(self, table: str, version: str) -> str:
         """Return the statement that notes the version of tables that were just made, if none is noted."""

@@ -91,6 +91,7 @@ class Registration(Feature):
         status=202,
         errors=[RegistrationClosed, IdentifierTaken, InvalidChallenge],
         link="/invitation/<token>",
+        link_field="invitation",
     )
     def sign_up(self, ctx: Context, form: SignUpForm) -> Reply[Registered]:
         """Make an account. The answer does not tell whether the address has one already."""

@@ -1,0 +1,230 @@
+"""What an action is given: who asks, what there is to work with, and what is to become of the client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import msgspec
+
+from admit.action import Reply
+from admit.errors import InvalidChallenge, InvalidCredentials, ReauthenticationRequired, SessionRequired
+from admit.model import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from admit.events import Event
+    from admit.feature import Feature
+    from admit.gate import Gate
+    from admit.known_devices import KnownDevices
+    from admit.model import Account, Admitted, Client, Credential, Ending, Factor, Session
+    from admit.store import AccountStore, CredentialStore
+    from admit.throttle import Throttle
+
+__all__ = ["Context", "Post", "SecretKeeper", "Signed"]
+
+
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a login: complete, or in need of one of these methods."""
+
+    status: str
+    account: str | None = None
+    needs: list[str] = []
+
+
+@runtime_checkable
+class SecretKeeper(Protocol):
+    """A feature that keeps a secret that people choose: a password. Others ask for it, and never for its class."""
+
+    def enroll(self, ctx: Context, account: Account, secret: str) -> Credential:
+        """Return the credential that would keep a secret for an account; nothing is written.
+
+        Args:
+            ctx: The request.
+            account: Whose secret it is to be.
+            secret: What its owner has chosen.
+
+        Raises:
+            InvalidInput: It is not good enough; the message says why.
+            Overloaded: Too many ask for that at once.
+        """
+        ...
+
+    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
+        """Make ``credential`` the one that counts, and whatever rested on the one before worthless."""
+        ...
+
+
+class Post(Protocol):
+    """Sends a mail that a template describes."""
+
+    def __call__(self, to: str, mail: str, values: Mapping[str, object]) -> None:
+        """Send ``mail`` to an address.
+
+        Args:
+            to: The address, as its owner has typed it.
+            mail: The name of the templates, without ``.txt`` and ``.html``.
+            values: What the templates are given.
+        """
+        ...
+
+
+@dataclass(kw_only=True)
+class Context:
+    """What an action is given: who asks, what there is to work with, and what is to become of the client.
+
+    .. versionadded:: 0.2
+    """
+
+    gate: Gate
+    accounts: AccountStore
+    credentials: CredentialStore
+    throttle: Throttle
+    devices: KnownDevices
+    features: Mapping[str, Feature]
+    #: When the request came in.
+    now: datetime
+    client: Client
+    #: The living session that the client holds, and the open account that it is about.
+    session: Session | None
+    account: Account | None
+    #: Why the session that the client shows has ended, if that is known.
+    ending: Ending | None = None
+    #: What the device has shown to be known by.
+    marks: tuple[str, ...] = ()
+    #: The token of the half-done login that the client holds.
+    pending_token: str | None = None
+    #: What this browser was given to keep by ``keeps`` in an earlier answer, by name.
+    kept: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: The language of the answer.
+    language: str = "en"
+    #: What the site is called.
+    site_name: str = ""
+    post: Post
+    #: Makes a full address of an action's name and the parts of its path.
+    url: Callable[..., str]
+
+    # What is to become of the client; the web side carries it out.
+    admitted: Admitted | None = field(default=None, init=False)
+    pending: Pending | None = field(default=None, init=False)
+    mark: str | None = field(default=None, init=False)
+    leaves: bool = field(default=False, init=False)
+    #: What the browser is to keep, by name, for a day at most.
+    keeps: dict[str, str] = field(default_factory=dict[str, str], init=False)
+
+    # -- logging in --------------------------------------------------------------------------------
+
+    def admit(self, subject: str, method: str, factors: frozenset[Factor], *, remember: bool = False) -> Reply[Signed]:
+        """End a login: the client gets a session, or is told what is still missing.
+
+        Raises:
+            InvalidCredentials: The account is locked or closed.
+        """
+        become = self.gate.admit(
+            subject,
+            method,
+            factors,
+            pending=self._continued(subject),
+            replacing=self.session,
+            client=self.client,
+            remember=remember,
+        )
+        if isinstance(become, Pending):
+            self.pending = become
+            return Reply(Signed(status="pending", needs=list(become.needs)), to=self._next_proof(become))
+        self.admitted, self.pending_token = become, None
+        if self.devices.recognize(self.marks, subject) is None:
+            self.mark = self.devices.mark(subject)
+        return Reply(Signed(status="signed_in", account=subject), to="next")
+
+    def confirm(self, subject: str, method: str, factors: frozenset[Factor]) -> Reply[Signed]:
+        """Make the session fresh: its owner has proven once more who they are.
+
+        Raises:
+            InvalidCredentials: The proof is somebody else's.
+            SessionRequired: The session has ended meanwhile.
+        """
+        session = self.demand_session()
+        if session.subject != subject:
+            raise InvalidCredentials(reason="a proof of somebody else")
+        become = self.gate.reauthenticate(session, method, factors, client=self.client)
+        if become is None:
+            raise SessionRequired(reason="ended meanwhile")
+        self.admitted = become
+        return Reply(Signed(status="signed_in", account=subject), to="next")
+
+    def _continued(self, subject: str) -> str | None:
+        """Return the half-done login if it is this person's; another's is left behind."""
+        if self.pending_token is None:
+            return None
+        try:
+            begun = self.gate.pending(self.pending_token)
+        except InvalidChallenge:
+            return None
+        return self.pending_token if begun.subject == subject else None
+
+    def _next_proof(self, pending: Pending) -> str | None:
+        feature = self.features.get(pending.needs[0])
+        return f"{feature.name}.{feature.proves}" if feature and feature.proves else None
+
+    # -- demanding ---------------------------------------------------------------------------------
+
+    def demand_session(self) -> Session:
+        """Return the session of the client.
+
+        Raises:
+            SessionRequired: It has none.
+        """
+        if self.session is None or self.account is None:
+            raise self._session_required()
+        return self.session
+
+    def _session_required(self) -> SessionRequired:
+        return SessionRequired(code=f"session_{self.ending.reason}" if self.ending else None)
+
+    def demand_account(self) -> Account:
+        """Return the account of the client.
+
+        Raises:
+            SessionRequired: It has none.
+        """
+        if self.session is None or self.account is None:
+            raise self._session_required()
+        return self.account
+
+    def demand_fresh(self, within: timedelta | None = None) -> Session:
+        """Return the session of the client if its last authentication was a short time ago.
+
+        Raises:
+            SessionRequired: It has none.
+            ReauthenticationRequired: It is not fresh.
+        """
+        session = self.demand_session()
+        if not self.gate.is_fresh(session, within):
+            raise ReauthenticationRequired
+        return session
+
+    def secret_keeper(self) -> SecretKeeper | None:
+        """Return the feature that keeps passwords, if there is one."""
+        return next((one for one in self.features.values() if isinstance(one, SecretKeeper)), None)
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def send(self, account: Account, mail: str, **values: object) -> None:
+        """Send a mail to an account's address, if it has one and was not sent too many lately.
+
+        The answer to the request must not tell whether it was sent.
+
+        Args:
+            account: Whose address it is; ``account`` in the templates.
+            mail: The name of the templates, without ``.txt`` and ``.html``.
+            values: What else the templates are given.
+        """
+        if account.email is not None and self.throttle.allows_mail(account.email.key):
+            self.post(account.email.value, mail, {"account": account, **values})
+
+    def publish(self, event: Event) -> None:
+        """Tell those who have subscribed what happened."""
+        self.gate.events.publish(event)

@@ -1,0 +1,141 @@
+"""The ready-made application: every feature that there is, and a page that says where to click."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+
+from admit.errors import ConfigurationError, StoreError
+from admit.features import everything
+from admit.flask import LoginManager
+from admit.flask.accounts import by_name
+from admit.flask.settings import AccountSettings
+from admit.flask.starting import refuse_weak_secret
+from admit.mail import ConsoleSender, MailSettings
+from admit.server.configuration import CONFIG, configuration, values_of
+from admit.server.errors import answer_errors
+from admit.server.hosts import refuse_unknown_hosts
+from admit.server.pages import add_pages
+from admit.server.secret_files import kept_secret
+from admit.server.settings import ServerSettings, known_settings
+from admit.settings import refuse_unknown_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["create_app", "has_public_url", "is_loopback"]
+
+_SQLITE = "sqlite:///"
+_HSTS = "max-age=31536000"
+
+
+def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -> Flask:
+    """Return the ready-made application.
+
+    Args:
+        given: Its settings by key, such as ``{"ADMIT_DB": "sqlite:///app.db"}``; what the environment and the TOML
+            file that ``ADMIT_CONFIG`` names say when they are missing, so that any WSGI server can serve
+            ``admit.server:create_app()``.
+        serves: Whether it is to serve. An operator's command on the same database sends no mail and needs less.
+
+    Raises:
+        ConfigurationError: A setting has a value that it can't have, there is no such setting, or it is not safe to
+            serve like that.
+
+    .. versionadded:: 0.2
+    """
+    values = _from_environment() if given is None else dict(given)
+    refuse_unknown_keys(values, known_settings())
+    server = ServerSettings.from_mapping(values)
+    app = Flask("admit.server", instance_path=str(Path.cwd()))
+    _refuse_debugging_in_public(server, is_debugging=server.dev or app.debug)
+    own = set(ServerSettings.keys())
+    app.config.from_mapping({key: value for key, value in values.items() if key not in own})
+    app.config.from_mapping(_defaults(server, values, serves=serves))
+    sender = ConsoleSender() if server.dev or (not serves and not _mail_url(values)) else None
+    _open(app, server, sender)
+    accounts = AccountSettings.from_mapping(app.config)
+    answer_errors(app, accounts.api_prefix)
+    if serves:
+        refuse_unknown_hosts(app, server, accounts)
+    add_pages(app, outbox=sender if server.dev else None)
+    if (accounts.public_url or "").startswith("https:"):
+        _demand_https(app)
+    return app
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens at ``host``."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def has_public_url(values: Mapping[str, Any]) -> bool:
+    """Tell whether it is known where the site is served: it was said, or it is development."""
+    return values.get("ADMIT_PUBLIC_URL") is not None or ServerSettings.from_mapping(values).dev
+
+
+def _from_environment() -> dict[str, Any]:
+    file = os.environ.get(CONFIG)
+    return values_of(configuration({}, os.environ, Path(file) if file else None, known_settings()))
+
+
+def _refuse_debugging_in_public(server: ServerSettings, *, is_debugging: bool) -> None:
+    if is_debugging and not is_loopback(server.host):
+        message = (
+            f"Development is for this machine only, and {server.host} is reached from others: they would read every "
+            "mail. Leave out --dev, ADMIT_DEV and FLASK_DEBUG, or listen at 127.0.0.1."
+        )
+        raise ConfigurationError(message)
+
+
+def _defaults(server: ServerSettings, values: Mapping[str, Any], *, serves: bool) -> dict[str, Any]:
+    """Return the configuration that follows from the settings."""
+    found: dict[str, Any] = {"SECRET_KEY": _secret(server), "SESSION_COOKIE_SAMESITE": "Lax"}
+    if values.get("ADMIT_PUBLIC_URL") is None and (server.dev or not serves):
+        found["ADMIT_PUBLIC_URL"] = f"http://{_bracketed(server.host)}:{server.port}"
+    found["SESSION_COOKIE_SECURE"] = str(values.get("ADMIT_PUBLIC_URL")).startswith("https:")
+    return found
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _secret(server: ServerSettings) -> str | None:
+    if server.secret_key is not None:
+        refuse_weak_secret(ServerSettings.key("secret_key"), server.secret_key)
+        return server.secret_key
+    if not server.db.startswith(_SQLITE):
+        # Another machine that serves from the same database would have another one.
+        return None
+    path = server.db.removeprefix(_SQLITE).partition("?")[0]
+    return kept_secret(Path.cwd() / f"{path}.secret") if path and path != ":memory:" else None
+
+
+def _mail_url(values: Mapping[str, Any]) -> str | None:
+    return MailSettings.from_mapping(values).url
+
+
+def _open(app: Flask, server: ServerSettings, sender: ConsoleSender | None) -> None:
+    store = server.db if server.sessions is None else (server.db, server.sessions)
+    features = by_name(everything(), app.config).values()
+    try:
+        LoginManager(app, store=store, features=features, mail=sender)
+    except StoreError as error:
+        # What the driver says names the file or the host, and never the password.
+        message = f"The database can't be opened: {error}. Check ADMIT_DB, or give another by --db."
+        raise ConfigurationError(message) from error
+
+
+def _demand_https(app: Flask) -> None:
+    @app.after_request
+    def demand_https(response: Any) -> Any:
+        response.headers["Strict-Transport-Security"] = _HSTS
+        return response

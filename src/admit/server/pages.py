@@ -1,0 +1,113 @@
+"""What the ready-made application serves besides its features: its front page, its health, and the outbox."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, abort, render_template
+
+from admit.errors import StoreError
+from admit.feature import Shown
+from admit.flask.answers import harden
+from admit.flask.context import application, the_request
+from admit.flask.languages import best_language, said
+from admit.store import SessionStore
+from admit.stores.near import NearStore
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from admit.flask.accounts import Accounts
+    from admit.mail import ConsoleSender
+
+__all__ = ["accounts_of", "add_pages", "close_stores"]
+
+_UNREADY = 503
+
+
+def accounts_of(app: Flask) -> Accounts:
+    """Return the accounts of the ready-made application."""
+    found: Accounts = vars(app)["login_manager"].keeper.accounts
+    return found
+
+
+def close_stores(app: Flask) -> None:
+    """Let go of the stores of the ready-made application."""
+    vars(app)["login_manager"]._stores.close()  # noqa: SLF001 -- whoever made the application ends it
+
+
+def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
+    """Add the routes; ``outbox`` is who has kept the mails of development."""
+    accounts = accounts_of(app)
+    pages = Blueprint(
+        "server", __name__, static_folder="static", static_url_path="/server", template_folder="templates"
+    )
+    pages.after_request(harden)
+    outbox_path = f"{accounts.settings.prefix}/outbox" if outbox is not None else None
+    pages.add_url_rule("/", "home", lambda: _home(accounts, outbox_path))
+    pages.add_url_rule("/healthz", "health", lambda: {"status": "alive"})
+    pages.add_url_rule("/readyz", "readiness", lambda: _readiness(accounts))
+    if outbox is not None:
+        pages.add_url_rule(str(outbox_path), "outbox", lambda: _outbox(accounts, outbox))
+    app.register_blueprint(pages)
+
+
+def _home(accounts: Accounts, outbox_path: str | None) -> str:
+    """Say what this is and where to click."""
+    account, language = accounts.account(), best_language(the_request())
+    wanted = Shown.GUESTS if account is None else Shown.MEMBERS
+    links = [
+        (said(one.action.title, language), accounts.mailing.path(one.name))
+        for one in accounts.actions()
+        if one.action.shown is wanted
+    ]
+    return render_template(
+        "server/home.html",
+        account=account,
+        language=language,
+        links=links,
+        outbox=outbox_path,
+        prefix=accounts.settings.prefix,
+        signs_out=any(one.name == "account.sign_out" for one in accounts.actions()),
+        site_name=accounts.mailing.site_name,
+    )
+
+
+def _readiness(accounts: Accounts) -> tuple[dict[str, str], int]:
+    """Tell whether this process can serve. What is wrong goes to the log, and to nobody who asks."""
+    try:
+        is_current = [_is_current(store) for store in _stores(accounts)]
+    except StoreError:
+        application().logger.exception("not ready")
+        return {"status": "the store does not answer"}, _UNREADY
+    if not all(is_current):
+        return {"status": "the tables are of another version"}, _UNREADY
+    return {"status": "ready"}, 200
+
+
+def _stores(accounts: Accounts) -> list[Any]:
+    sessions = accounts.keeper.gate.store
+    return [sessions.store if isinstance(sessions, NearStore) else sessions, accounts.store]
+
+
+def _is_current(store: Any) -> bool:
+    """Ask a store for something, and whether its tables are of this version, where it has any."""
+    if isinstance(store, SessionStore):
+        store.get_session("")
+    else:
+        store.get_account("")
+    return bool(getattr(store, "is_current", lambda: True)())
+
+
+def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:
+    """Show the mails that were printed instead of sent, to this machine only."""
+    address = the_request().remote_addr
+    if address is None or not ip_address(address).is_loopback:
+        abort(404)
+    return render_template(
+        ["admit/outbox.html", "server/outbox.html"],
+        language=best_language(the_request()),
+        messages=sender.messages(),
+        site_name=accounts.mailing.site_name,
+    )

@@ -1,0 +1,180 @@
+"""Throttling: guesses run out, owners don't."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from admit.errors import ConfigurationError, Throttled
+from admit.events import Events, Throttling
+from admit.model import Client
+from admit.stores.memory import MemoryStore
+from admit.testing import Clock
+from admit.throttle import Throttle, ThrottleSettings, network
+
+HERE, THERE = Client("192.0.2.1"), Client("198.51.100.7")
+
+
+class Site:
+    """A throttle over counters in memory, with a clock that stands still and a record of refusals."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = Clock()
+        self.heard: list[Throttling] = []
+        events = Events()
+        events.subscribe(Throttling, self.heard.append)
+        self.throttle = Throttle(MemoryStore(), ThrottleSettings(**settings), clock=self.clock, events=events)
+
+    def tries(self, name: str = "ada", client: Client = HERE, *, most: int = 300, **options: Any) -> int:
+        """Fail until refused; return how many tries were looked at."""
+        for count in range(most):
+            try:
+                self.throttle.attempt(name, client, **options)
+            except Throttled:
+                return count
+        return most
+
+    def wait(self, name: str = "ada", client: Client = HERE) -> int:
+        """Return for how long a refused one is told to wait."""
+        with pytest.raises(Throttled) as caught:
+            self.throttle.attempt(name, client)
+        return caught.value.retry_after
+
+
+def test_one_address_at_one_account() -> None:
+    """After ten failures a pair waits, one try comes back in a minute, and other accounts are not touched."""
+    site = Site()
+    assert site.tries() == 10
+    assert site.wait() == 60
+    site.clock.advance(timedelta(seconds=60))
+    assert site.tries() == 1
+    assert site.tries("bob") == 10
+
+
+def test_spraying() -> None:
+    """One address that tries many accounts once each is refused, whatever the accounts."""
+    site = Site(address_burst=20)
+    looked_at = [site.tries(f"account {number}", most=1) for number in range(40)]
+    assert sum(looked_at) == 20
+    assert site.tries("ada", THERE, most=1) == 1
+
+
+def test_one_account_from_everywhere() -> None:
+    """An account that many addresses guess at is refused to all strangers."""
+    site = Site(account_burst=30)
+    looked_at = sum(site.tries("ada", Client(f"192.0.2.{number}"), most=5) for number in range(20))
+    assert looked_at == 30
+    assert site.heard[-1].counter == "account"
+
+
+def test_a_known_device_is_not_locked_out() -> None:
+    """The owner gets in from a known device while strangers have burnt all tries; it has a limit of its own."""
+    site = Site(account_burst=5)
+    site.tries()
+    site.tries("ada", THERE)
+    assert site.tries(device="laptop") == 10
+    assert site.tries("bob", Client("203.0.113.9"), device="laptop", most=1) == 1
+
+
+def test_a_success_forgets_the_failures_of_this_account_only() -> None:
+    """After a success the account starts anew; the address gets back one try, and not more."""
+    site = Site(address_burst=12, pair_burst=10)
+    for _ in range(9):
+        site.throttle.attempt("ada", HERE)
+    site.throttle.attempt("ada", HERE).succeeded()
+    assert site.tries("ada", THERE) == 10
+    assert site.tries("ada", HERE) == 3  # of twelve, nine were spent
+
+
+def test_one_that_was_not_looked_at_costs_nothing() -> None:
+    """A try that is withdrawn is as if it had not been."""
+    site = Site()
+    for _ in range(50):
+        site.throttle.attempt("ada", HERE).withdraw()
+    assert site.tries() == 10
+
+
+def test_a_refusal_takes_nothing_from_the_other_counters() -> None:
+    """Tries that one counter refuses are not counted by the others, or refusals would lock out the rest."""
+    site = Site(pair_burst=5, address_burst=20, account_burst=6)
+    for _ in range(50):
+        site.tries("ada", HERE, most=1)
+    assert site.tries("ada", THERE) == 1  # six in all, of which this address has one left
+    assert site.tries("bob", HERE) == 5
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        (None, "unknown"),
+        ("", "unknown"),
+        ("unix:", "unknown"),
+        ("192.0.2.1, 10.0.0.1", "unknown"),
+    ],
+)
+def test_what_an_address_is_counted_as(address: str | None, counted_as: str) -> None:
+    """IPv6 is counted by the /64 that one customer has, and whatever is no address together."""
+    assert network(address) == counted_as
+
+
+def test_a_hundred_addresses_of_one_network() -> None:
+    """Hopping through a /64 does not help."""
+    site = Site()
+    assert sum(site.tries("ada", Client(f"2001:db8::{number:x}"), most=1) for number in range(100)) == 10
+
+
+def test_what_costs_mails_is_counted_by_address() -> None:
+    """An address may ask for so many mails and sign-ups in an hour."""
+    site = Site(requests_per_hour=3)
+    for _ in range(3):
+        site.throttle.request(HERE)
+    with pytest.raises(Throttled) as caught:
+        site.throttle.request(HERE)
+    assert caught.value.retry_after == 20 * 60
+    site.throttle.request(THERE)
+    assert site.heard[-1].counter == "requests"
+
+
+def test_mails_to_one_account() -> None:
+    """An account is sent so many mails in an hour; who asks for more is not told."""
+    site = Site(mails_per_hour=5)
+    assert [site.throttle.allows_mail("ada") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert site.throttle.allows_mail("bob")
+    site.clock.advance(timedelta(hours=1))
+    assert site.throttle.allows_mail("ada")
+    assert not site.heard
+
+
+def test_parallel_tries() -> None:
+    """Fifty tries at the same moment: exactly as many are looked at as one after the other."""
+    site = Site()
+
+    def try_once() -> bool:
+        return site.tries(most=1) == 1
+
+    with ThreadPoolExecutor(50) as threads:
+        looked_at = [one.result() for one in [threads.submit(try_once) for _ in range(50)]]
+    assert looked_at.count(True) == 10
+
+
+@given(name=st.text(max_size=400))
+def test_any_name_can_be_counted(name: str) -> None:
+    """Whatever somebody types for a name, lone surrogates and NUL included, is counted and never an error."""
+    site = Site(pair_burst=1)
+    assert site.tries(name) == 1
+
+
+@pytest.mark.parametrize("name", ["pair_burst", "mails_per_hour", "address_interval"])
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    """A limit that lets nothing through, or never ends, is a mistake that names the setting."""
+    with pytest.raises(ConfigurationError, match=f"ADMIT_THROTTLE_{name.upper()}"):
+        ThrottleSettings(**{name: timedelta(0) if name.endswith("interval") else 0})

@@ -4,9 +4,9 @@
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
 
-run:  ## Serve the recipe at http://127.0.0.1:5000.
+run:  ## Serve the ready application at http://127.0.0.1:5000, with an outbox instead of mails.
 	@python3 tools/environment.py run
-	@.venv/run/bin/python examples/recipe/app.py
+	@.venv/run/bin/admit run --dev
 
 test:  ## Lint, type-check and test, on every Python from 3.11 to 3.13 that is here.
 	@python3 tools/environment.py dev

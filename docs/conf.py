@@ -8,6 +8,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from admit.errors import AdmitError
 from admit.flask.settings import ALL_SETTINGS
+from admit.server import ServerSettings
+from admit.settings import Settings
 
 project = "Admit"
 author = "The Admit authors"
@@ -30,15 +32,23 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!admit\.).*"), (r"py:.*", r"admit\..*(Use
 class SettingsTable(SphinxDirective):
     """``admit-settings``: every setting, as it is declared."""
 
+    kinds: tuple[type[Settings], ...] = ALL_SETTINGS
+
     def run(self) -> list[nodes.Node]:
         """Return a definition for each setting."""
         listed = nodes.definition_list()
-        for settings in ALL_SETTINGS:
+        for settings in self.kinds:
             for row in settings.describe():
                 term = nodes.term("", "", nodes.literal("", row.key))
                 words = nodes.paragraph("", f"{row.doc} Takes {row.kind}; default: {row.default}.")
                 listed += nodes.definition_list_item("", term, nodes.definition("", words))
         return [listed]
+
+
+class ServerSettingsTable(SettingsTable):
+    """``admit-server-settings``: what only the ready-made application has."""
+
+    kinds = (ServerSettings,)
 
 
 class ErrorsTable(SphinxDirective):
@@ -57,4 +67,5 @@ class ErrorsTable(SphinxDirective):
 def setup(app: Sphinx) -> None:
     """Add the tables that are made from declarations, so that they can't drift from them."""
     app.add_directive("admit-settings", SettingsTable)
+    app.add_directive("admit-server-settings", ServerSettingsTable)
     app.add_directive("admit-errors", ErrorsTable)

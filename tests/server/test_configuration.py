@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from admit.errors import ConfigurationError
 from admit.server.configuration import configuration, shown_settings, values_of
 from admit.server.settings import known_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KNOWN = known_settings()
 

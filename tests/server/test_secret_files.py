@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from threading import Barrier, Thread
+from typing import TYPE_CHECKING
 
 import pytest
 
 from admit.errors import ConfigurationError
 from admit.server.secret_files import kept_secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_it_is_made_once(folder: Path) -> None:

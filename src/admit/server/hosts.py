@@ -6,11 +6,9 @@ resolve to this machine so that their page may read what is served here (DNS reb
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from werkzeug.exceptions import SecurityError
-from werkzeug.sansio.utils import get_host
 
 from admit.flask.context import the_request
 from admit.server.errors import answer_error
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_unknown_hosts"]
 
+#: A name or an address, without the port that may follow (RFC 9110, section 7.2).
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Who asks these comes by an address, not by a name: what watches over containers.
 _ANYBODY = {"/healthz", "/readyz"}
@@ -30,22 +30,18 @@ _ANYBODY = {"/healthz", "/readyz"}
 
 def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSettings) -> None:
     """Answer 400 to requests for a name that is not the site's, if it is said which are."""
-    trusted = [*server.trusted_hosts, *(_LOOPBACK if server.dev else ())]
-    if accounts.public_url:
-        trusted.append(_name(accounts.public_url))
+    named = [_name(accounts.public_url)] if accounts.public_url else []
+    trusted = {name.lower() for name in (*server.trusted_hosts, *(_LOOPBACK if server.dev else ()), *named)}
     if not trusted:
         return
 
     @app.before_request
     def refuse_unknown_host() -> Response | None:
         request = the_request()
-        if request.path in _ANYBODY:
+        host = _HOST.fullmatch(request.headers.get("Host", "").lower())
+        if request.path in _ANYBODY or (host is not None and host[1] in trusted):
             return None
-        try:
-            get_host(request.scheme, request.headers.get("Host"), request.server, trusted)
-        except SecurityError:
-            return answer_error(400, accounts.api_prefix)
-        return None
+        return answer_error(400, accounts.api_prefix)
 
 
 def _name(url: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, render_template
 
@@ -12,7 +12,6 @@ from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
 from admit.flask.languages import best_language, said
-from admit.store import SessionStore
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -76,28 +75,18 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
 
 def _readiness(accounts: Accounts) -> tuple[dict[str, str], int]:
     """Tell whether this process can serve. What is wrong goes to the log, and to nobody who asks."""
+    sessions = accounts.keeper.gate.store
+    stores = (sessions.store if isinstance(sessions, NearStore) else sessions, accounts.store)
     try:
-        is_current = [_is_current(store) for store in _stores(accounts)]
+        stores[0].get_session("")
+        stores[1].get_account("")
+        is_current = [getattr(store, "is_current", lambda: True)() for store in stores]
     except StoreError:
         application().logger.exception("not ready")
         return {"status": "the store does not answer"}, _UNREADY
     if not all(is_current):
         return {"status": "the tables are of another version"}, _UNREADY
     return {"status": "ready"}, 200
-
-
-def _stores(accounts: Accounts) -> list[Any]:
-    sessions = accounts.keeper.gate.store
-    return [sessions.store if isinstance(sessions, NearStore) else sessions, accounts.store]
-
-
-def _is_current(store: Any) -> bool:
-    """Ask a store for something, and whether its tables are of this version, where it has any."""
-    if isinstance(store, SessionStore):
-        store.get_session("")
-    else:
-        store.get_account("")
-    return bool(getattr(store, "is_current", lambda: True)())
 
 
 def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["listen", "serve"]
 
+#: How many connections may wait to be accepted, as waitress has it.
+_BACKLOG = 1024
 #: More than any action takes, so that the refusal is the application's; a body that is larger ends the connection.
 _LARGEST_BODY = 1024 * 1024
 
@@ -37,6 +39,8 @@ def listen(server: ServerSettings) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
+            # At once, so that no other can take the port while the database is opened.
+            listening.listen(_BACKLOG)
         except OSError:
             listening.close()
             raise

@@ -19,7 +19,7 @@ from admit.server.pages import accounts_of
 from admit.server.program import the_setup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from admit.flask.accounts import Accounts
     from admit.model import Account, Credential
@@ -167,7 +167,8 @@ def _credentials(accounts: Accounts, account: Account, *, is_piped: bool) -> lis
 def _password(*, is_piped: bool) -> str:
     if is_piped:
         return sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again"))
+    prompt: Callable[..., str] = click.prompt
+    return prompt("Password", hide_input=True, confirmation_prompt="The same again")
 
 
 def _first(accounts: Accounts, limit: int) -> Iterator[Account]:

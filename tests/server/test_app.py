@@ -251,7 +251,7 @@ def test_mails_are_in_the_outbox(make: Make) -> None:
     """The link of a reset is in the outbox, with the address of the site."""
     app = make()
     member(app)
-    assert "There is none yet" in app.test_client().get("/account/outbox").text
+    assert "Nothing yet" in app.test_client().get("/account/outbox").text
     app.test_client().post("/api/account/password-reset", json={"identifier": "ada@example.org"})
     assert "ada@example.org" in app.test_client().get("/account/outbox").text
 

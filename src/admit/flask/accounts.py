@@ -61,6 +61,9 @@ class Accounts:
         clock: Returns the present time, aware and UTC.
     """
 
+    #: Makes what the layout of a page is given, of an account and a language; the pages set it, which come later.
+    frame: Callable[..., dict[str, Any]]
+
     def __init__(  # noqa: PLR0913 -- what accounts are made of
         self,
         keeper: StoredLogin,

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, render_template
 
 from admit.errors import StoreError
-from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
-from admit.flask.languages import best_language, said
+from admit.flask.languages import best_language
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ def close_stores(app: Flask) -> None:
 def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
     """Add the routes; ``outbox`` is who has kept the mails of development."""
     accounts = accounts_of(app)
-    pages = Blueprint(
-        "server", __name__, static_folder="static", static_url_path="/server", template_folder="templates"
-    )
+    pages = Blueprint("server", __name__, template_folder="templates")
     pages.after_request(harden)
     outbox_path = f"{accounts.settings.prefix}/outbox" if outbox is not None else None
     pages.add_url_rule("/", "home", lambda: _home(accounts, outbox_path))
@@ -54,23 +51,8 @@ def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
 
 def _home(accounts: Accounts, outbox_path: str | None) -> str:
     """Say what this is and where to click."""
-    account, language = accounts.account(), best_language(the_request())
-    wanted = Shown.GUESTS if account is None else Shown.MEMBERS
-    links = [
-        (said(one.action.title, language), accounts.mailing.path(one.name))
-        for one in accounts.actions()
-        if one.action.shown is wanted
-    ]
-    return render_template(
-        "server/home.html",
-        account=account,
-        language=language,
-        links=links,
-        outbox=outbox_path,
-        prefix=accounts.settings.prefix,
-        signs_out=any(one.name == "account.sign_out" for one in accounts.actions()),
-        site_name=accounts.mailing.site_name,
-    )
+    frame = accounts.frame(accounts.account(), best_language(the_request()))
+    return render_template("server/home.html", **frame, outbox=outbox_path, title=accounts.mailing.site_name)
 
 
 def _readiness(accounts: Accounts) -> tuple[dict[str, str], int]:
@@ -94,9 +76,5 @@ def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:
     address = the_request().remote_addr
     if address is None or not ip_address(address).is_loopback:
         abort(404)
-    return render_template(
-        ["admit/outbox.html", "server/outbox.html"],
-        language=best_language(the_request()),
-        messages=sender.messages(),
-        site_name=accounts.mailing.site_name,
-    )
+    frame = accounts.frame(accounts.account(), best_language(the_request()))
+    return render_template("admit/outbox.html", **frame, messages=sender.messages())

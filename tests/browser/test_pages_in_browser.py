@@ -125,7 +125,7 @@ def test_what_was_wrong_has_the_focus(page: Page, served: Site) -> None:
     page.goto(f"{served.url}/account/sign-in")
     fill(page, identifier=ADA, password=PASSWORD)
     expect(page.get_by_role("alert")).to_be_focused()
-    expect(page).to_have_title("Error: Sign in – Harbour")
+    expect(page).to_have_title("Error: Sign in · Harbour")
 
 
 def test_what_password_managers_look_for(page: Page, served: Site) -> None:

@@ -1,4 +1,4 @@
-"""A walk through every page of a site, as a person would take it; the tests and the screenshots of the docs share it."""
+"""A walk through every page of a site, as a person would take it: for the tests, and for the pictures of the docs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from waitress import create_server
+from waitress import create_server  # type: ignore[import-untyped]
 
 from admit.server import create_app
 from admit.server.pages import accounts_of, close_stores

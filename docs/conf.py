@@ -26,7 +26,7 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 # Only our own names can be resolved: nothing is fetched while building.
-nitpick_ignore_regex = [(r"py:.*", r"(?!admit\.).*"), (r"py:.*", r"admit\..*(UserT|Loaded|View).*")]
+nitpick_ignore_regex = [(r"py:.*", r"(?!admit\.).*"), (r"py:.*", r"admit\..*(UserT|Loaded|View|_T).*")]
 
 
 class SettingsTable(SphinxDirective):

@@ -9,7 +9,7 @@ import msgspec
 
 from admit.action import Reply
 from admit.errors import InvalidChallenge, InvalidCredentials, ReauthenticationRequired, SessionRequired
-from admit.model import Pending
+from admit.model import Account, Identifier, IdentifierKind, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from admit.feature import Feature
     from admit.gate import Gate
     from admit.known_devices import KnownDevices
-    from admit.model import Account, Admitted, Client, Credential, Ending, Factor, Session
+    from admit.model import Admitted, Client, Credential, Ending, Factor, Session
     from admit.store import AccountStore, CredentialStore
     from admit.throttle import Throttle
 
@@ -60,11 +60,11 @@ class SecretKeeper(Protocol):
 class Post(Protocol):
     """Sends a mail that a template describes."""
 
-    def __call__(self, to: str, mail: str, values: Mapping[str, object]) -> None:
+    def __call__(self, to: str | None, mail: str, values: Mapping[str, object]) -> None:
         """Send ``mail`` to an address.
 
         Args:
-            to: The address, as its owner has typed it.
+            to: The address, as its owner has typed it; ``None`` to make the mail and send it to nobody.
             mail: The name of the templates, without ``.txt`` and ``.html``.
             values: What the templates are given.
         """
@@ -215,7 +215,8 @@ class Context:
     def send(self, account: Account, mail: str, **values: object) -> None:
         """Send a mail to an account's address, if it has one and was not sent too many lately.
 
-        The answer to the request must not tell whether it was sent.
+        The answer to the request must not tell whether it was sent, and neither must its time: for who is
+        :meth:`nobody` the mail is made all the same.
 
         Args:
             account: Whose address it is; ``account`` in the templates.
@@ -223,7 +224,16 @@ class Context:
             values: What else the templates are given.
         """
         if account.email is not None and self.throttle.allows_mail(account.email.key):
-            self.post(account.email.value, mail, {"account": account, **values})
+            self.post(account.email.value if account.id else None, mail, {"account": account, **values})
+
+    def nobody(self, name: str) -> Account:
+        """Return an account that stands for one that is not there, so that as much is done for it as for any.
+
+        Args:
+            name: The canonical form of the name that somebody typed.
+        """
+        address = Identifier(IdentifierKind.EMAIL, "nobody@example.org", name)
+        return Account(id="", identifiers=(address,), created_at=self.now)
 
     def publish(self, event: Event) -> None:
         """Tell those who have subscribed what happened."""

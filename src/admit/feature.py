@@ -59,7 +59,7 @@ class Feature(Settings):
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the subclass a frozen dataclass."""
         super().__init_subclass__(**options)
-        cls.section = cls.name
+        setattr(cls, "section", cls.name)  # noqa: B010 -- an assignment would declare it anew, without its type
         dataclass(frozen=True, kw_only=True)(cls)
 
     @classmethod

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from admit.model import Client
     from admit.store import CounterStore
 
-__all__ = ["Attempt", "Throttle", "ThrottleSettings", "network"]
+__all__ = ["Attempt", "Counter", "Throttle", "ThrottleSettings", "network"]
 
 _HOUR = timedelta(hours=1)
 
@@ -60,7 +60,7 @@ class ThrottleSettings(Settings):
                 raise ConfigurationError(message)
 
 
-class _Counter(NamedTuple):
+class Counter(NamedTuple):
     """One counter that a try takes a unit of."""
 
     kind: str
@@ -72,7 +72,7 @@ class _Counter(NamedTuple):
 class Attempt:
     """A try that was counted and may be looked at."""
 
-    def __init__(self, throttle: Throttle, counters: tuple[_Counter, ...]) -> None:
+    def __init__(self, throttle: Throttle, counters: tuple[Counter, ...]) -> None:
         self._throttle = throttle
         self._counters = counters
 
@@ -138,7 +138,7 @@ class Throttle:
             Throttled: The address has asked for too much.
         """
         burst = self._settings.requests_per_hour
-        counter = _Counter("requests", _key("requests", network(client.address)), _HOUR / burst, burst)
+        counter = Counter("requests", _key("requests", network(client.address)), _HOUR / burst, burst)
         wait = self._spend(counter)
         if wait:
             self._refuse(counter, wait, client, "")
@@ -146,30 +146,30 @@ class Throttle:
     def allows_mail(self, name: str) -> bool:
         """Count a mail to an account or address, and tell whether it may be sent."""
         burst = self._settings.mails_per_hour
-        return not self._spend(_Counter("mails", _key("mails", name), _HOUR / burst, burst))
+        return not self._spend(Counter("mails", _key("mails", name), _HOUR / burst, burst))
 
-    def settle(self, counter: _Counter, *, for_good: bool) -> None:
+    def settle(self, counter: Counter, *, for_good: bool) -> None:
         """Put a counter at rest, or give back the one unit that a try has taken."""
         if for_good:
             self._counters.reset_count(counter.key)
         else:
             self._counters.refund(counter.key, now=self._clock(), interval=counter.interval)
 
-    def _of_login(self, name: str, client: Client, device: str | None) -> tuple[_Counter, ...]:
+    def _of_login(self, name: str, client: Client, device: str | None) -> tuple[Counter, ...]:
         has = self._settings
         if device is not None:
-            return (_Counter("device", _key("device", device, name), has.pair_interval, has.pair_burst),)
+            return (Counter("device", _key("device", device, name), has.pair_interval, has.pair_burst),)
         where = network(client.address)
         return (
-            _Counter("pair", _key("pair", name, where), has.pair_interval, has.pair_burst),
-            _Counter("address", _key("address", where), has.address_interval, has.address_burst),
-            _Counter("account", _key("account", name), has.account_interval, has.account_burst),
+            Counter("pair", _key("pair", name, where), has.pair_interval, has.pair_burst),
+            Counter("address", _key("address", where), has.address_interval, has.address_burst),
+            Counter("account", _key("account", name), has.account_interval, has.account_burst),
         )
 
-    def _spend(self, counter: _Counter) -> timedelta:
+    def _spend(self, counter: Counter) -> timedelta:
         return self._counters.spend(counter.key, now=self._clock(), interval=counter.interval, burst=counter.burst)
 
-    def _refuse(self, counter: _Counter, wait: timedelta, client: Client, subject: str) -> None:
+    def _refuse(self, counter: Counter, wait: timedelta, client: Client, subject: str) -> None:
         self._events.publish(Throttling(at=self._clock(), subject=subject, counter=counter.kind, client=client))
         raise Throttled(max(1, math.ceil(wait.total_seconds())))
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attacks.site import Site, make_site
+from tests.attacks.site import make_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.attacks.site import Browser
+    from tests.attacks.site import Browser, Site
 
 ADA = "ada@people.example"
 

@@ -1,4 +1,4 @@
-"""The site that the attacks are aimed at: a whole application, its mailbox, its log, and the browsers of many people."""
+"""The site that the attacks are aimed at: a whole application, its mailbox, its log, and many browsers."""
 
 from __future__ import annotations
 

@@ -142,7 +142,18 @@ def test_070_look_alikes(site: Site, look_alike: str) -> None:
     assert {mail.to for mail in site.mails} <= {alice}
 
 
-EXTRA = ("is_admin", "is_verified", "verified", "verified_at", "roles", "role", "id", "account_id", "revision", "locked_at")
+EXTRA = (
+    "is_admin",
+    "is_verified",
+    "verified",
+    "verified_at",
+    "roles",
+    "role",
+    "id",
+    "account_id",
+    "revision",
+    "locked_at",
+)
 
 
 @pytest.mark.parametrize("name", [*EXTRA, "__class__", "__proto__", "constructor", "password_hash", ""])
@@ -178,7 +189,20 @@ def test_072_sign_ups_at_once(new_site: Callable[..., Site]) -> None:
     "name",
     [
         *("admin", "Admin", "ADMIN", "a.d.m.i.n", "ad-min", "root", "me", "api", "support", "null", "\uff41dmin"),
-        *("..", ".", "/", "../admin", "<b>bob</b>", "bob\u202e", "bob\u200b", "\u0440aypal", "b\u0131ll", "-bob", "bob.", ""),
+        *(
+            "..",
+            ".",
+            "/",
+            "../admin",
+            "<b>bob</b>",
+            "bob\u202e",
+            "bob\u200b",
+            "\u0440aypal",
+            "b\u0131ll",
+            "-bob",
+            "bob.",
+            "",
+        ),
     ],
 )
 def test_073_reserved_names(new_site: Callable[..., Site], name: str) -> None:
@@ -276,7 +300,7 @@ def test_076_enumeration_by_weak_passwords(site: Site) -> None:
 
 
 def test_076_enumeration_at_confirmations(costs: Costs) -> None:
-    """Asking for another link is told alike, whether the address waits for one, has none to wait for, or is nobody's."""
+    """Asking for another link is told alike, whether the address waits for one, or does not, or is nobody's."""
     names = _states(costs.site)
     found = {
         state: costs.of(lambda one, name=name: one.post("/verify/request", {"email": name}))

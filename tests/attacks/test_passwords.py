@@ -43,7 +43,9 @@ FIELDS = [(path, name) for path, body in BODIES.items() for name in body]
 
 def raw(browser: Browser, path: str, data: bytes, **headers: str) -> TestResponse:
     """Send bytes as JSON."""
-    return browser.send("POST", API + path, data=data, headers={"Content-Type": "application/json", **OWN_PAGE, **headers})
+    return browser.send(
+        "POST", API + path, data=data, headers={"Content-Type": "application/json", **OWN_PAGE, **headers}
+    )
 
 
 def settings_with(**settings: Any) -> list[Any]:
@@ -180,7 +182,7 @@ def test_063_weak_passwords(site: Site, weak: str) -> None:
     [
         "correct lighthouse battery staple",
         "fünf graue Katzen im Regen",
-        "зелёный фонарь у моста",
+        "зелёный фонарь мост река",
         "緑の灯台で静かに手紙を読む夜明け前",
         "\U0001f511 keys on the kitchen table",
         "nospacesbutlongenoughforanybody",

@@ -225,7 +225,8 @@ def test_019_cookie_bomb(site: Site, thief: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["?admit={}", "?__Host-admit={}", "?session={}", "?token={}", ";jsessionid={}", "/{}", "?Cookie=admit%3D{}"]
+    "place",
+    ["?admit={}", "?__Host-admit={}", "?session={}", "?token={}", ";jsessionid={}", "/{}", "?Cookie=admit%3D{}"],
 )
 def test_020_session_in_the_address(site: Site, ada: Browser, thief: Browser, place: str) -> None:
     """A token in an address opens nothing."""

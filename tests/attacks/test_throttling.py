@@ -95,7 +95,7 @@ def test_083_spellings_of_a_name(site: Site, thief: Browser) -> None:
 
 
 def test_084_lock_out(site: Site) -> None:
-    """Strangers who burn all tries of an account keep its owner out neither of a known device nor of another network."""
+    """Strangers who burn all tries of an account keep its owner out neither of a known device nor elsewhere."""
     known = site.signed_in(ADA)
     known.post("/sign-out")
     fails(site.browser("192.0.2.1"), 12)  # at the owner's own network

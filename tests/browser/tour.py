@@ -115,7 +115,7 @@ def at(page: Page, heading: str) -> None:
 
 def _sign_up(page: Page, site: Site, stop: Callable[[str], None]) -> None:
     page.goto(site.url)
-    at(page, "This is Admit")
+    at(page, "Welcome")
     stop("front")
     page.goto(f"{site.url}/account/sign-up")
     at(page, "Sign up")

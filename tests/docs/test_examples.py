@@ -24,6 +24,7 @@ LANGUAGES = {
     "http",
     "toml",
     "{admit-errors}",
+    "{admit-server-settings}",
     "{admit-settings}",
     "{eval-rst}",
     "{toctree}",

@@ -262,7 +262,6 @@ def test_mails_are_not_needed_by_a_command(admit: Admit, monkeypatch: pytest.Mon
 
 def test_the_description(admit: Admit) -> None:
     """The description of the API is JSON, and names the actions."""
-    pytest.importorskip("admit.flask.openapi")
     described = json.loads(admit("openapi").stdout)
     assert described["openapi"].startswith("3.1")
     assert "/api/account/sign-in" in described["paths"]

@@ -145,6 +145,8 @@ def test_it_does_not_take_the_port_of_another() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         said = refused("--dev", "--port", str(other.getsockname()[1]))
+        with pytest.raises(ConfigurationError, match="is in use"):
+            listen(ServerSettings(port=other.getsockname()[1]))
     assert "is in use. End what listens there, or choose another by --port." in said
     assert not Path("admit.db").exists()
 

@@ -31,6 +31,7 @@ from admit.flask.logins import (
     logout_user,
     set_login_view,
 )
+from admit.flask.members import AccountUser, roles_required
 from admit.flask.mixins import AnonymousUserMixin, UserMixin
 from admit.flask.redirects import login_url, make_next_param, safe_next
 from admit.flask.remember import decode_cookie, encode_cookie
@@ -60,6 +61,7 @@ __all__ = [
     "LOGIN_MESSAGE_CATEGORY",
     "REFRESH_MESSAGE",
     "REFRESH_MESSAGE_CATEGORY",
+    "AccountUser",
     "AnonymousUserMixin",
     "FlaskLoginClient",
     "LoginManager",
@@ -80,6 +82,7 @@ __all__ = [
     "login_user",
     "logout_user",
     "make_next_param",
+    "roles_required",
     "safe_next",
     "session_protected",
     "set_login_view",

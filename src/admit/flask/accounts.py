@@ -61,9 +61,6 @@ class Accounts:
         clock: Returns the present time, aware and UTC.
     """
 
-    #: Makes what the layout of a page is given, of an account and a language; the pages set it, which come later.
-    frame: Callable[..., dict[str, Any]]
-
     def __init__(  # noqa: PLR0913 -- what accounts are made of
         self,
         keeper: StoredLogin,
@@ -76,7 +73,9 @@ class Accounts:
         clock: Callable[[], datetime],
     ) -> None:
         self.keeper = keeper
-        self.store, self.credentials, counters = _whole(stores)
+        accounts, credentials, counters = _whole(stores)
+        self.store: AccountStore = accounts
+        self.credentials: CredentialStore = credentials
         self.features = features
         self.settings = settings
         self.mailing = mailing

@@ -60,7 +60,7 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     throttle = ThrottleSettings.from_mapping(app.config)
     accounts = Accounts(keeper, stores, features, settings, mailing, throttle=throttle, clock=clock)
     pages = Pages(accounts)
-    mailing.path, accounts.frame = pages.path, pages.frame
+    mailing.path = pages.path
     keeper.accounts = accounts
     mount(app, accounts, pages)
     _send_the_refused_to_our_pages(app, login_manager, accounts)

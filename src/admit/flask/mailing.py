@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, cast
 
 from admit.errors import ConfigurationError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from admit.mail import Sender
 
 __all__ = ["Mailing", "public_url"]
+
+_logger = logging.getLogger("admit.mail")
+
+_NOBODY = "nobody@example.org"
 
 #: Where Flask's own server listens during development.
 _DEVELOPMENT = "http://127.0.0.1:5000"
@@ -48,17 +53,24 @@ class Mailing:
         """Return the full address of an action's page, or of its link when a token is given."""
         return self.base + self.path(name, **arguments)
 
-    def post(self, language: str, to: str, mail: str, values: Mapping[str, object]) -> None:
+    def post(self, language: str, to: str | None, mail: str, values: Mapping[str, object]) -> None:
         """Send the mail that the templates ``<mail>.txt`` and ``<mail>.html`` describe.
 
-        The first line of the text is the subject.
+        The first line of the text is the subject. A sender that fails is logged: whoever asked for the mail can't do
+        anything about it, and an error would tell them that there was one to send.
         """
         ours = {"site_name": self.site_name, "site_url": self.base, "language": language, **phrases(language)}
         environment = self._app.jinja_env
         text = environment.get_template(f"{mail}.txt").render(values, **ours)
         html = environment.get_template(f"{mail}.html").render(values, **ours)
         subject, _, body = text.partition("\n")
-        self.sender.send(Message(to=to, subject=subject.strip(), text=body.strip() + "\n", html=html))
+        message = Message(to=to or _NOBODY, subject=subject.strip(), text=body.strip() + "\n", html=html)
+        if to is None:
+            return
+        try:
+            self.sender.send(message)
+        except Exception:
+            _logger.exception("A mail could not be sent.")
 
 
 def public_url(app: Flask, settings: AccountSettings, *, is_development: bool) -> str:

@@ -20,7 +20,6 @@ from admit.flask.redirects import asked_url, redirect_to, safe_next
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from flask import Response
 
@@ -120,56 +119,42 @@ class Pages:
         status: int = 200,
     ) -> Response:
         language = ctx.language
+        account = None if ctx.leaves else ctx.account
         html = render_template(
             f"{page}.html",
-            **self.frame(None if ctx.leaves else ctx.account, language, now=ctx.now, here=bound),
+            **phrases(language, ctx.now),
+            account=account,
             action=bound.action,
             api_path=self.api_path,
             error=None if error is None else said(error.message, language),
             error_code=None if error is None else error.problem_code,
             feature=bound.feature,
+            features=self._accounts.features,
             fields={name: said(text, language) for name, text in (fields or {}).items()},
             keeper=ctx.secret_keeper(),
+            language=language,
+            links=self._links(bound, account, language),
+            login_path=self._login_path(),
             next=next_of(),
             now=ctx.now,
+            path=self.path,
             reply=reply,
             retry_after=getattr(error, "retry_after", None),
             session=None if ctx.leaves else ctx.session,
+            site_name=self._accounts.mailing.site_name,
             title=said(bound.action.title, language),
             values=values or {},
         )
         return current_app.response_class(html, status=status, mimetype="text/html")
 
-    def frame(
-        self, account: Account | None, language: str, *, now: datetime | None = None, here: Bound | None = None
-    ) -> dict[str, Any]:
-        """Return what the layout of every page is given.
-
-        Args:
-            account: Who is logged in.
-            language: The language of the page.
-            now: The present time, where the page tells how long ago something was.
-            here: The action that the page is about, if it is about one.
-        """
-        return {
-            **phrases(language, now),
-            "account": account,
-            "features": self._accounts.features,
-            "language": language,
-            "links": self._links(here, account, language),
-            "login_path": self._login_path(),
-            "path": self.path,
-            "site_name": self._accounts.mailing.site_name,
-        }
-
-    def _links(self, here: Bound | None, account: Account | None, language: str) -> list[Link]:
+    def _links(self, here: Bound, account: Account | None, language: str) -> list[Link]:
         wanted = Shown.GUESTS if account is None else Shown.MEMBERS
         return [
             Link(
                 one.name,
                 said(one.action.title, language),
                 self.path(one.name),
-                here is not None and one.name == here.name,
+                one.name == here.name,
             )
             for one in self._accounts.actions()
             if one.action.shown is wanted

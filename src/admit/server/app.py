@@ -100,6 +100,8 @@ def _defaults(server: ServerSettings, values: Mapping[str, Any], *, serves: bool
     found: dict[str, Any] = {"SECRET_KEY": _secret(server), "SESSION_COOKIE_SAMESITE": "Lax"}
     if values.get("ADMIT_PUBLIC_URL") is None and (server.dev or not serves):
         found["ADMIT_PUBLIC_URL"] = f"http://{_bracketed(server.host)}:{server.port}"
+    if server.dev and values.get("ADMIT_SITE_NAME") is None:
+        found["ADMIT_SITE_NAME"] = "Admit"  # which says more than the address of this machine
     found["SESSION_COOKIE_SECURE"] = str(values.get("ADMIT_PUBLIC_URL")).startswith("https:")
     return found
 

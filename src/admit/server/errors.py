@@ -7,14 +7,13 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import render_template
 from werkzeug.exceptions import HTTPException
 
 from admit.errors import Text
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
 from admit.flask.languages import best_language, said
-from admit.flask.phrases import phrases
+from admit.server.pages import accounts_of, render_page
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -38,8 +37,6 @@ def answer_errors(app: Flask, api_prefix: str) -> None:
 
     @app.errorhandler(HTTPException)
     def answer(error: HTTPException) -> Response:
-        if error.response is not None:  # whoever raised it has the answer
-            return app.make_response(error.response)
         response = answer_error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, api_prefix)
         for name, value in error.get_headers():
             if name in _KEPT:
@@ -60,11 +57,8 @@ def _sentence(status: int) -> str:
 
 
 def _page(status: int) -> str:
-    language = best_language(the_request())
-    # With nothing of the account: whatever went wrong may go wrong again.
-    return render_template(
-        "admit/plain.html", **phrases(language), message=said(_sentence(status), language), language=language
-    )
+    title = said(_sentence(status), best_language(the_request()))
+    return render_page("server/error.html", accounts_of(application()), title=title)
 
 
 def _problem(status: int) -> str:

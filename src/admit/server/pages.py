@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, render_template
 
 from admit.errors import StoreError
+from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
-from admit.flask.languages import best_language
+from admit.flask.languages import best_language, said
+from admit.flask.pages import Link
+from admit.flask.phrases import phrases
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.mail import ConsoleSender
 
-__all__ = ["accounts_of", "add_pages", "close_stores"]
+__all__ = ["accounts_of", "add_pages", "close_stores", "render_page"]
 
 _UNREADY = 503
 
@@ -51,8 +54,30 @@ def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
 
 def _home(accounts: Accounts, outbox_path: str | None) -> str:
     """Say what this is and where to click."""
-    frame = accounts.frame(accounts.account(), best_language(the_request()))
-    return render_template("server/home.html", **frame, outbox=outbox_path, title=accounts.mailing.site_name)
+    account, language = accounts.account(), best_language(the_request())
+    wanted = Shown.GUESTS if account is None else Shown.MEMBERS
+    links = [
+        Link(one.name, said(one.action.title, language), accounts.mailing.path(one.name), is_here=False)
+        for one in accounts.actions()
+        if one.action.shown is wanted
+    ]
+    return render_page(
+        "server/home.html", accounts, account=account, links=links, outbox=outbox_path, title=said("Welcome", language)
+    )
+
+
+def render_page(template: str, accounts: Accounts, **values: object) -> str:
+    """Return a page in the layout of those of the features."""
+    language = best_language(the_request())
+    return render_template(
+        template,
+        **phrases(language),
+        **values,
+        features=accounts.features,
+        language=language,
+        path=accounts.mailing.path,
+        site_name=accounts.mailing.site_name,
+    )
 
 
 def _readiness(accounts: Accounts) -> tuple[dict[str, str], int]:
@@ -76,5 +101,4 @@ def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:
     address = the_request().remote_addr
     if address is None or not ip_address(address).is_loopback:
         abort(404)
-    frame = accounts.frame(accounts.account(), best_language(the_request()))
-    return render_template("admit/outbox.html", **frame, messages=sender.messages())
+    return render_page("admit/outbox.html", accounts, messages=sender.messages())

@@ -217,3 +217,24 @@ def test_without_a_way_back(face: str) -> None:
     account = join(site, site.client(face))
     assert confirm(site.client(face), site.links()[-1]) == 200
     assert is_verified(site, account)
+
+
+def test_an_account_that_nobody_marked(site: Site, face: str) -> None:
+    """Where no browser was marked, nothing that was set up before stands."""
+    client = site.client(face)
+    account = join(site, client)
+    [mark] = [one for one in site.store.list_credentials(account.id) if one.kind == "mail_verification"]
+    site.store.delete_credential(mark.id)
+    assert confirm(client, site.links()[-1]) == 200
+    assert site.store.list_credentials(account.id) == []
+
+
+def test_what_a_sign_up_without_an_account_leaves(site: Site) -> None:
+    """A browser is marked alike when no account was made, and what has no address is sent nothing."""
+    feature = site.manager.keeper.accounts.features["mail_verification"]
+    with site.app.test_request_context():
+        ctx = site.manager.keeper.accounts.context()
+        feature.pretend(ctx)
+        feature._send(ctx, site.account(None))
+    assert len(ctx.keeps["mail_verification"]) == 43
+    assert not site.mails

@@ -288,7 +288,13 @@ def test_changing_it_voids_links_and_devices(site: Site) -> None:
     site.gate.challenge("anything", account.id, timedelta(days=1))
     client.send("/password", old_password=OLD, password=NEW)
     assert site.gate.challenges.void(account.id) == 0
-    assert {one.kind for one in site.store.list_credentials(account.id)} == {"password", "phrases"}
+    assert {one.kind for one in site.store.list_credentials(account.id)} == {
+        "password",
+        "phrases",
+        "known_device",
+    }
+    known = [one for one in site.store.list_credentials(account.id) if one.kind == "known_device"]
+    assert len(known) == 1
 
 
 def test_changing_it_takes_the_old_one(site: Site, face: str) -> None:
@@ -387,3 +393,21 @@ def test_a_first_password(site: Site) -> None:
         keeper.replace(ctx, account, keeper.enroll(ctx, account, NEW))
     log_in(client := site.client(), "new@example.org", NEW)
     assert client.is_in
+
+
+class Breaches:
+    """Knows one password."""
+
+    def count(self, password: str) -> int:
+        """Return how often it was seen."""
+        return 7 * (password == NEW)
+
+
+def test_a_breached_one(face: str) -> None:
+    """A password that is known from a breach is refused where somebody is asked who knows."""
+    site = Site(Password(breach_check=Breaches()))
+    add(site)
+    client = site.client(face)
+    log_in(client)
+    assert client.send("/password", old_password=OLD, password=NEW).status_code == 422
+    assert client.send("/password", old_password=OLD, password=NEW + " again").status_code == 200

@@ -96,7 +96,6 @@ def test_common_passwords_are_refused(minimum: int, password: str) -> None:
         ("abcabcabcabcabcabc", "Repeats"),
         (" " * 15, "Repeats"),
         ("abcdefghijklmno", "Sequences"),
-        ("][poiuytrewq';/.", "Rows of keys"),
         ("1234567890123456", "easy to guess"),
         ("qwertyuiopasdfghjkl", "easy to guess"),
         ("ab" * 500, "Repeats"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit import tokens
-from admit.errors import ConfigurationError
+from admit.errors import ConfigurationError, InvalidChallenge
 from admit.features.password_reset import PasswordReset, PasswordWasReset
 from admit.model import Credential
 from tests.features.conftest import ADA, PHRASE, Codes, Phrases, Site
@@ -219,3 +219,10 @@ def test_there_has_to_be_something_to_reset() -> None:
         Site(PasswordReset(), Codes())
     assert PasswordReset().missing({"phrases": Phrases()}) is None
     assert PHRASE
+
+
+def test_nothing_to_reset() -> None:
+    """Where nothing keeps passwords by now, a link is worth nothing."""
+    site = Site(Codes())
+    with site.app.test_request_context(), pytest.raises(InvalidChallenge):
+        PasswordReset()._keeper(site.manager.keeper.accounts.context())

@@ -106,8 +106,9 @@ class MailVerification(Feature):
         ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.email)
         account = ctx.accounts.find_account(key) if key else None
-        if account is not None and account.is_open and not account.is_verified:
-            self._send(ctx, account)
+        if account is None or not account.is_open or account.is_verified:
+            account = ctx.nobody(key or "")
+        self._send(ctx, account)
         return Reply(Requested(), page="mail_verification/sent")
 
     @action("GET", "/verify", title="Confirm your address", page="mail_verification/confirm", faces=[Face.PAGE])

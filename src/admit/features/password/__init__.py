@@ -108,8 +108,8 @@ class Password(Feature):
     """
 
     name = "password"
-    logs_in = "login"
-    proves = "confirm"
+    logs_in: ClassVar[str | None] = "login"
+    proves: ClassVar[str | None] = "confirm"
     well_known: ClassVar[Mapping[str, str]] = {"change-password": "change"}
 
     min_length: int = setting(15, "How many characters a password has at least (NIST SP 800-63B-4, section 3.1.1.2).")
@@ -132,6 +132,11 @@ class Password(Feature):
             parallelism=self.parallelism,
             pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
         )
+
+    @cached_property
+    def _judges(self) -> Pool:
+        # A password can be made to take a tenth of a second to judge, and whoever asks need not have an account.
+        return Pool(at_once=1, places=2)
 
     # -- actions -----------------------------------------------------------------------------------
 
@@ -192,11 +197,11 @@ class Password(Feature):
         ctx.confirm(account.id, self.name, _KNOW)
         return Reply(Changed(ended=self._settle(ctx, account)), page="password/changed")
 
-    @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON])
+    @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON], errors=[Overloaded])
     def strength(self, ctx: Context, form: StrengthForm) -> Reply[StrengthView]:
         """Tell how hard a password is to guess. It is neither kept nor compared with anybody's."""
         del ctx
-        found = policy.strength(form.password, ())
+        found = self._judges.run(lambda: policy.strength(form.password, ()))
         return Reply(StrengthView(score=found.score, warning=found.warning))
 
     # -- for other features ------------------------------------------------------------------------
@@ -281,6 +286,8 @@ class Password(Feature):
         ctx.gate.challenges.void(account.id)
         ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
         ctx.devices.forget(account.id)
+        # But for this one, or strangers who guess could keep the owner out of it.
+        ctx.mark = ctx.devices.mark(account.id)
         ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
         ctx.send(account, "password/changed_mail", at=ctx.now, url=ctx.url("password_reset.ask"))
         return ended

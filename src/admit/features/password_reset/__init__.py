@@ -95,10 +95,10 @@ class PasswordReset(Feature):
         ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.identifier)
         account = ctx.accounts.find_account(key) if key else None
-        if account is not None and account.is_open and account.email and account.email.verified_at:
-            minutes = int(self.lifetime.total_seconds() // 60)
-            url = ctx.url("password_reset.choose", token=self._token(ctx, account))
-            ctx.send(account, "password_reset/mail", url=url, minutes=minutes)
+        if account is None or not account.is_open or not account.email or not account.email.verified_at:
+            account = ctx.nobody(key or "")
+        url = ctx.url("password_reset.choose", token=self._token(ctx, account))
+        ctx.send(account, "password_reset/mail", url=url, minutes=int(self.lifetime.total_seconds() // 60))
         return Reply(Asked(), page="password_reset/asked")
 
     @action(

@@ -71,15 +71,15 @@ class PagePictures(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return a paragraph for each page."""
-        return [self._page(name) for name in self.content]
+        return [self._page(name, scheme) for name in self.content for scheme in ("light", "dark")]
 
-    def _page(self, name: str) -> nodes.paragraph:
+    def _page(self, name: str, scheme: str) -> nodes.container:
+        # The theme shows one of the two, as blocks: so they are not the pictures themselves, which stand in a row.
         shown = nodes.paragraph()
-        for kind, width in (("desk", "66%"), ("phone", "28%")):
-            for scheme in ("light", "dark"):
-                picture, words = f"images/pages/{name}-{kind}-{scheme}.png", f"{name.replace('-', ' ')}, {kind}"
-                shown += [nodes.image(uri=picture, alt=words, width=width, classes=[f"only-{scheme}"]), nodes.Text(" ")]
-        return shown
+        for kind, width in (("desk", "68%"), ("phone", "28%")):
+            picture, words = f"images/pages/{name}-{kind}-{scheme}.png", f"{name.replace('-', ' ')}, {kind}"
+            shown += [nodes.image(uri=picture, alt=words, width=width), nodes.Text(" ")]
+        return nodes.container("", shown, classes=[f"only-{scheme}"])
 
 
 def setup(app: Sphinx) -> None:

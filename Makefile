@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench lock
+.PHONY: help run test check docs bench catalogs screenshots lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -23,6 +23,14 @@ docs:  ## Build the documentation into docs/_build.
 bench:  ## Measure Admit beside Flask-Login; results go to bench/results.
 	@python3 tools/environment.py dev
 	@.venv/dev/bin/python -m bench dropin && .venv/dev/bin/python -m bench stores
+
+catalogs:  ## Find what pages and mails say, and bring the translations up to date.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python tools/catalogs.py
+
+screenshots:  ## Take the pictures of the pages for the documentation, with Chromium.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python tools/screenshots.py
 
 lock:  ## Pin the newest versions of what requirements/*.in name.
 	@python3 tools/environment.py dev

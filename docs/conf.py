@@ -64,8 +64,27 @@ class ErrorsTable(SphinxDirective):
         return [listed]
 
 
+class PagePictures(SphinxDirective):
+    """``admit-pages``: pages by the names of their pictures, each wide and narrow, in the colours that a reader has."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return a paragraph for each page."""
+        return [self._page(name, scheme) for name in self.content for scheme in ("light", "dark")]
+
+    def _page(self, name: str, scheme: str) -> nodes.container:
+        # The theme shows one of the two, as blocks: so they are not the pictures themselves, which stand in a row.
+        shown = nodes.paragraph()
+        for kind, width in (("desk", "68%"), ("phone", "28%")):
+            picture, words = f"images/pages/{name}-{kind}-{scheme}.png", f"{name.replace('-', ' ')}, {kind}"
+            shown += [nodes.image(uri=picture, alt=words, width=width), nodes.Text(" ")]
+        return nodes.container("", shown, classes=[f"only-{scheme}"])
+
+
 def setup(app: Sphinx) -> None:
     """Add the tables that are made from declarations, so that they can't drift from them."""
     app.add_directive("admit-settings", SettingsTable)
     app.add_directive("admit-server-settings", ServerSettingsTable)
     app.add_directive("admit-errors", ErrorsTable)
+    app.add_directive("admit-pages", PagePictures)

@@ -54,11 +54,19 @@ def check_admit(*words: str) -> None:
     command.make_context(command.name, rest)
 
 
+def check_pybabel(*words: str) -> None:
+    """Refuse a command that Babel does not have."""
+    from babel.messages.frontend import CommandLineInterface
+
+    assert words[0] in CommandLineInterface.commands
+
+
 CHECKS: dict[str, Callable[..., None]] = {
     "admit": check_admit,
     "flask": check_flask,
     "make": check_make,
     "pip": check_pip,
+    "pybabel": check_pybabel,
 }
 
 

@@ -30,8 +30,18 @@ def languages() -> list[str]:
 
 
 def best_language(request: Request) -> str:
-    """Return the language that the client likes best, of those that there are."""
-    return request.accept_languages.best_match(languages()) or _FIRST
+    """Return the language that the client likes best, of those that there are (RFC 4647, section 3.4).
+
+    Whoever wants Austria's German gets German before a language that they like less.
+    """
+    there = {name.replace("_", "-").lower(): name for name in languages()}
+    for tag, quality in request.accept_languages:
+        wanted = tag.lower() if quality else ""
+        while wanted:
+            if wanted in there:
+                return there[wanted]
+            wanted = wanted.rpartition("-")[0]
+    return _FIRST
 
 
 def said(text: str, language: str) -> str:

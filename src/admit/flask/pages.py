@@ -150,7 +150,12 @@ class Pages:
     def _links(self, here: Bound, account: Account | None, language: str) -> list[Link]:
         wanted = Shown.GUESTS if account is None else Shown.MEMBERS
         return [
-            Link(one.name, said(one.action.title, language), self.path(one.name), one.name == here.name)
+            Link(
+                one.name,
+                said(one.action.title, language),
+                self.path(one.name),
+                one.name == here.name,
+            )
             for one in self._accounts.actions()
             if one.action.shown is wanted
         ]

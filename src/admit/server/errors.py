@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
 
+from admit.errors import Text
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
 from admit.flask.languages import best_language, said
@@ -22,12 +23,12 @@ __all__ = ["answer_error", "answer_errors"]
 #: What of the headers of an error tells the client how to go on.
 _KEPT = ("Allow", "Retry-After")
 
-_SENTENCES = {
-    400: "This request can't be understood.",
-    404: "There is no such page.",
-    405: "This can't be done here.",
-    500: "Something went wrong. It is our fault, and it was noted.",
-    503: "This does not work just now. Please try again in a moment.",
+_SENTENCES: dict[int, str] = {
+    400: Text("This request can't be understood."),
+    404: Text("There is no such page."),
+    405: Text("This can't be done here."),
+    500: Text("Something went wrong. It is our fault, and it was noted."),
+    503: Text("This does not work just now. Please try again in a moment."),
 }
 
 

@@ -48,7 +48,7 @@ def test_they_are_shown(site: Site, face: str) -> None:
     if face == "page":
         page = here.get("/devices").text
         assert page.count("<h2>Firefox on Linux") == 2
-        assert page.count("this device") == 1
+        assert page.count("This device") == 1
 
 
 def test_one_is_ended(site: Site, face: str) -> None:

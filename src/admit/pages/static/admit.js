@@ -4,17 +4,18 @@
 // Show and hide what was typed into a password field.
 for (const field of document.querySelectorAll("input[data-show]")) {
   const button = document.createElement("button");
-  const say = (isShown) => {
+  const show = (isShown) => {
     field.type = isShown ? "text" : "password";
     button.textContent = isShown ? field.dataset.hide : field.dataset.show;
     button.setAttribute("aria-label", `${button.textContent}: ${field.dataset.what}`);
   };
   button.type = "button";
   button.className = "admit-reveal";
-  button.addEventListener("click", () => say(field.type === "password"));
-  field.form.addEventListener("submit", () => say(false));
+  button.addEventListener("click", () => show(field.type === "password"));
+  // A browser offers again what was typed into fields of text.
+  field.form.addEventListener("submit", () => show(false));
   field.after(button);
-  say(false);
+  show(false);
 }
 
 // Say how hard a password is to guess, a moment after the last key.
@@ -32,21 +33,23 @@ for (const strength of document.querySelectorAll(".admit-strength")) {
       body: JSON.stringify({ password: field.value }),
     });
     if (!answer.ok || number !== asked) return;
-    const { score, warning } = await answer.json();
+    const { score } = await answer.json();
     meter.value = score;
-    output.textContent = [strength.dataset[score], warning].filter(Boolean).join(". ");
+    output.textContent = strength.dataset[score];
     strength.hidden = false;
   };
   field.addEventListener("input", () => {
     clearTimeout(timer);
+    asked += 1; // an answer that is under way is about something else
     if (field.value) timer = setTimeout(() => ask().catch(() => {}), 400);
     else strength.hidden = true;
   });
 }
 
-// Say times in the reader's own time zone.
+// Say times in the reader's own time zone, and in the way of their region.
+const language = document.documentElement.lang;
+const region = navigator.languages.find((one) => one.startsWith(language)) ?? language;
 for (const time of document.querySelectorAll("time[data-local]")) {
-  const at = new Date(time.dateTime);
   time.title = time.textContent;
-  time.textContent = at.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+  time.textContent = new Date(time.dateTime).toLocaleString(region, { dateStyle: "long", timeStyle: "short" });
 }

@@ -1,0 +1,213 @@
+"""Every page of accounts in Chromium: for everybody, at every width, by keyboard, and without scripts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.tour import ADA, FIREFOX, PASSWORD, at, fill, read_mails, site, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+    from tests.browser.tour import Site
+
+pytestmark = pytest.mark.browser
+
+#: WCAG 2.2, levels A and AA, and what else axe holds for good practice.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NARROWEST = 320
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Site]:
+    """Serve a site without accounts."""
+    with site(tmp_path) as served:
+        yield served
+
+
+def complaints(page: Page) -> list[str]:
+    """Return what the page complains of from now on: scripts that fail, what its policy forbids, what is not there."""
+    found: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # A refusal is a page with a status of its own, which Chromium notes as well.
+        if message.type in {"error", "warning"} and not message.location["url"].startswith(page.url):
+            found.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_is_for_everybody(browser: Browser, served: Site, width: int, scheme: str) -> None:
+    """Axe finds nothing on any page or mail, nothing has to be scrolled sideways, and no page breaks its own rules."""
+    profile = browser.new_context(
+        viewport={"width": width, "height": 700}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page, axe = profile.new_page(), Axe()
+    found = complaints(page)
+    wrong: list[str] = []
+
+    def look(stop: str) -> None:
+        # In the course of a change of colours, a contrast is that of neither.
+        page.wait_for_function("document.getAnimations().every(one => one.playState === 'finished')")
+        results = axe.run(page, options={"runOnly": RULES})
+        wrong.extend(f"{stop}: {one['id']} {one['nodes'][0]['html']}" for one in results.response["violations"])
+        for narrow in (width, NARROWEST):
+            page.set_viewport_size({"width": narrow, "height": 700})
+            if page.evaluate("document.documentElement.scrollWidth") > narrow:
+                wrong.append(f"{stop}: wider than {narrow}")
+        page.set_viewport_size({"width": width, "height": 700})
+
+    walk(page, browser, served, look)
+    read_mails(page, served, look)
+    profile.close()
+    assert wrong == []
+    assert found == []
+
+
+def test_without_scripts(browser: Browser, served: Site) -> None:
+    """The whole walk goes as well where no script runs."""
+    profile = browser.new_context(java_script_enabled=False)
+    seen: list[str] = []
+    walk(profile.new_page(), browser, served, seen.append)
+    profile.close()
+    assert seen[0] == "front"
+    assert seen[-1] == "throttled"
+
+
+def test_by_keyboard(page: Page, browser: Browser, served: Site) -> None:
+    """From the first press of a key on, the focus goes past the menu to the fields in their order, and Enter sends."""
+    walk_to_account(browser, served)
+    page.goto(f"{served.url}/account/sign-in")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Mail address")).to_be_focused()
+    page.keyboard.type(ADA)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    at(page, f"Hello, {ADA}")
+
+
+def walk_to_account(browser: Browser, served: Site) -> None:
+    """Make an account, and confirm its address."""
+    other = browser.new_page()
+    other.goto(f"{served.url}/account/sign-up")
+    fill(other, email=ADA, password=PASSWORD)
+    at(other, "Check your mail")
+    other.goto(served.link("verify"))
+    fill(other)
+    at(other, "Your address is confirmed")
+    other.close()
+
+
+def test_what_was_wrong_has_the_focus(page: Page, served: Site) -> None:
+    """A field that is refused has the focus and says why, and else the message has it that says what was wrong."""
+    page.goto(f"{served.url}/account/sign-up")
+    fill(page, email=ADA, password="short")
+    password = page.get_by_label("Password", exact=True)
+    expect(password).to_be_focused()
+    expect(password).to_have_attribute("aria-invalid", "true")
+    expect(password).to_have_accessible_description(re.compile("At least 15 characters, please."))
+    page.goto(f"{served.url}/account/sign-in")
+    fill(page, identifier=ADA, password=PASSWORD)
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page).to_have_title("Error: Sign in · Harbour")
+
+
+def test_what_password_managers_look_for(page: Page, served: Site) -> None:
+    """Each field says what belongs into it, and nothing keeps a password from being pasted or filled in."""
+    wanted = {
+        "sign-up": {"email": "email", "password": "new-password"},
+        "sign-in": {"identifier": "username", "password": "current-password"},
+        "password-reset": {"identifier": "username"},
+        "verify/request": {"email": "email"},
+    }
+    for path, fields in wanted.items():
+        page.goto(f"{served.url}/account/{path}")
+        for name, purpose in fields.items():
+            field = page.locator(f"input[name={name}]")
+            expect(field).to_have_attribute("autocomplete", purpose)
+            assert field.evaluate("one => [one.maxLength, one.onpaste, one.readOnly]") == [-1, None, False]
+
+
+def test_a_change_says_whose_password_it_is(page: Page, browser: Browser, served: Site) -> None:
+    """The form of a change has the name for the password manager, does not send it, and tells old from new."""
+    walk_to_account(browser, served)
+    page.goto(f"{served.url}/account/sign-in?next=/account/password")
+    fill(page, identifier=ADA, password=PASSWORD)
+    at(page, "Change password")
+    name = page.locator("input[autocomplete=username]")
+    expect(name).to_have_value(ADA)
+    expect(name).to_be_hidden()
+    assert name.get_attribute("name") is None
+    expect(page.locator("input[name=old_password]")).to_have_attribute("autocomplete", "current-password")
+    expect(page.locator("input[name=password]")).to_have_attribute("autocomplete", "new-password")
+
+
+def test_a_password_can_be_looked_at(page: Page, served: Site) -> None:
+    """Where scripts run, what was typed can be shown and hidden again, and is hidden when it is sent."""
+    page.goto(f"{served.url}/account/sign-in")
+    field = page.locator("input[name=password]")
+    field.fill(PASSWORD)
+    page.get_by_role("button", name="Show: Password").click()
+    expect(field).to_have_attribute("type", "text")
+    page.get_by_role("button", name="Hide: Password").click()
+    expect(field).to_have_attribute("type", "password")
+
+
+def test_how_hard_a_password_is_to_guess(page: Page, served: Site) -> None:
+    """Where scripts run, the strength of a password is said in words while it is typed."""
+    page.goto(f"{served.url}/account/sign-up")
+    strength = page.locator(".admit-strength")
+    expect(strength).to_be_hidden()
+    page.locator("input[name=password]").fill("password")
+    expect(strength.get_by_role("status")).to_have_text("Very easy to guess")
+    page.locator("input[name=password]").fill(PASSWORD)
+    expect(strength.get_by_role("status")).to_have_text("Very hard to guess")
+    expect(strength.get_by_role("meter")).to_have_js_property("value", 4)
+    page.locator("input[name=password]").fill("")
+    expect(strength).to_be_hidden()
+
+
+def test_times_are_the_readers(browser: Browser, served: Site) -> None:
+    """Where scripts run, a time is said in the reader's own zone."""
+    walk_to_account(browser, served)
+    profile = browser.new_context(locale="en-GB", timezone_id="Asia/Tokyo", user_agent=FIREFOX)
+    page = profile.new_page()
+    page.goto(f"{served.url}/account/sign-in")
+    fill(page, identifier=ADA, password=PASSWORD)
+    time = page.locator("time[data-local]")
+    expect(time).not_to_contain_text("UTC")
+    expect(time).to_have_attribute("title", re.compile("UTC$"))
+    there = time.evaluate(
+        "one => new Date(one.dateTime).toLocaleString('en-GB', "
+        "{ dateStyle: 'long', timeStyle: 'short', timeZone: 'Asia/Tokyo' })"
+    )
+    expect(time).to_have_text(there)
+    profile.close()
+
+
+def test_the_language_of_the_browser(browser: Browser, served: Site) -> None:
+    """A browser that prefers German gets German pages, and they say so to screen readers."""
+    profile = browser.new_context(locale="de-AT")
+    page = profile.new_page()
+    page.goto(f"{served.url}/account/sign-in")
+    at(page, "Anmelden")
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    fill(page, identifier=ADA, password=PASSWORD)
+    expect(page.get_by_role("alert")).to_have_text("Diese Zugangsdaten sind nicht gültig.")
+    profile.close()

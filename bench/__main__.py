@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, report, revocation, rotation, scale, stores
+from bench import dropin, enumeration, report, revocation, rotation, scale, stores
 from bench.rounds import added, interleave, stay_on_one_core
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores", "scale", "revocation", "rotation"],
+        choices=["dropin", "stores", "scale", "revocation", "rotation", "enumeration"],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
@@ -34,6 +34,8 @@ def main() -> None:
         run_scale(huge=options.huge)
     elif options.what == "revocation":
         run_revocation()
+    elif options.what == "enumeration":
+        run_enumeration()
     elif options.what == "rotation":
         run_rotation(options.rotations)
     else:
@@ -77,6 +79,14 @@ def run_scale(*, huge: bool) -> None:
     table = "\n".join([head, f"|{'---|' * len(cells)}", *rows])
     print(table)
     report.write_text("scale", table, command=report.command_line(), at=datetime.now(UTC))
+
+
+def run_enumeration() -> None:
+    """Ask in pairs for somebody and for nobody, and compare the answers and their times."""
+    with stores.folder() as folder:
+        found = enumeration.table(list(enumeration.measure(Path(folder))))
+    print(found)
+    report.write_text("enumeration", found, command=report.command_line(), at=datetime.now(UTC))
 
 
 def run_revocation() -> None:

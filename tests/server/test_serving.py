@@ -41,9 +41,12 @@ def environment(**more: str) -> dict[str, str]:
 def started(*words: str, **more: str) -> Iterator[tuple[subprocess.Popen[str], int, list[str]]]:
     """Run `admit run`, and yield the process, its port and what it has printed once it serves."""
     command = [*ADMIT, "run", "--port", "0", *words]
+    # Where these tests run in the background, an interrupt is ignored, and would be by what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(  # noqa: S603 -- our own words
         command, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
+        signal.signal(signal.SIGINT, before)
         watch = threading.Timer(PATIENCE, process.kill)
         watch.start()
         try:

@@ -224,6 +224,8 @@ def test_the_command_serves_what_it_says(folder: Path, words: list[str]) -> None
 def test_it_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """`python -m admit.server` is the same program, under its name."""
     monkeypatch.setattr(sys, "argv", ["whatever", "--help"])
+    # Another test may have imported it, which runpy warns of.
+    monkeypatch.delitem(sys.modules, "admit.server.__main__", raising=False)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("admit.server", run_name="__main__")
     assert ended.value.code == 0

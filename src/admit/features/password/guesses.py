@@ -35,6 +35,9 @@ _WARNINGS = {
 }
 _WEAK = Text("This is easy to guess. A few words that have nothing to do with each other are better.")
 
+#: A password of these alone is weak, however many turns there are.
+_NOTHING_ELSE = {"spatial", "sequence"}
+
 
 class Strength(NamedTuple):
     """How hard a password is to guess: from 0, at once, to 4, very; and why it is no harder, unless it is."""
@@ -64,6 +67,8 @@ def _estimated(text: str, lists: Mapping[str, Mapping[str, int]]) -> Strength:
     # Not zxcvbn.zxcvbn, which notes the words in a global that other threads read.
     found = _part("scoring").most_guessable_match_sequence(text, _part("matching").omnimatch(text, lists))
     score: int = _part("time_estimates").guesses_to_score(found["guesses"])
+    if {match["pattern"] for match in found["sequence"]} <= _NOTHING_ELSE:
+        score = min(score, 1)
     if score > 2:  # noqa: PLR2004 -- zxcvbn's own bound for a warning
         return Strength(score, None)
     longest: dict[str, Any] = max(found["sequence"], key=lambda match: len(match["token"]), default={"pattern": ""})

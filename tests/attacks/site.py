@@ -171,21 +171,30 @@ class Outage:
     """A store that can be made to fail: every verb raises what a lost connection raises."""
 
     def __init__(self, store: Any) -> None:
-        self._store = store
         self.is_down = False
+        put_before_verbs(self, store, self._fail)
 
-    def __getattr__(self, name: str) -> Any:
-        verb = getattr(self._store, name)
-        if not callable(verb):
-            return verb
+    def _fail(self, _verb: str) -> None:
+        if self.is_down:
+            message = "connection to database-7.internal as admit_rw lost"
+            raise StoreError(message)
 
+
+def put_before_verbs(proxy: object, store: Any, before: Callable[[str], None]) -> None:
+    """Give a proxy the verbs of a store, each of which first calls a function with its name."""
+
+    def proxied(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            if self.is_down:
-                message = "connection to database-7.internal as admit_rw lost"
-                raise StoreError(message)
+            before(name)
             return verb(*arguments, **options)
 
         return call
+
+    for name in dir(store):
+        if not name.startswith("_"):
+            # Put on the proxy itself: since Python 3.12, what only __getattr__ knows does not make it a store.
+            found = getattr(store, name)
+            setattr(proxy, name, proxied(name, found) if callable(found) else found)
 
 
 def make_site(

@@ -14,7 +14,7 @@ from admit.features.registration import Registration
 from admit.stores import sql_accounts, sql_credentials
 from admit.stores.memory import MemoryStore
 from tests.attacks.conftest import ADA
-from tests.attacks.site import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, all_features, make_site
+from tests.attacks.site import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, all_features, make_site, put_before_verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,19 +57,8 @@ class Watched:
     """A store that notes which of its verbs are called."""
 
     def __init__(self, store: Any) -> None:
-        self._store = store
         self.calls: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        verb = getattr(self._store, name)
-        if not callable(verb):
-            return verb
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.calls.append(name)
-            return verb(*arguments, **options)
-
-        return call
+        put_before_verbs(self, store, self.calls.append)
 
 
 class Costs:

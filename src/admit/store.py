@@ -3,11 +3,12 @@
 Values in and out are the frozen nouns of :mod:`admit.model`. A store never sees a secret, only its
 hash; it never reads a clock, because times are arguments and :mod:`admit.policy` decides. Absence is
 ``None`` or ``False``. Whatever the driver raises leaves as :exc:`admit.errors.StoreError` with the
-cause attached. :class:`admit.testing.StoreContract` is the executable form of this page.
+cause attached. :class:`admit.testing.StoreContract` and its siblings are the executable form of this page.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -99,7 +100,8 @@ class SessionStore(Protocol):
         """Remove at most ``batch`` sessions and endings whose ``expires_at`` is before ``before``.
 
         Returns how many were removed; less than ``batch`` means that nothing is left to remove. An
-        ending expires when its session would have.
+        ending expires when its session would have. A store that keeps challenges and counters as well removes
+        and counts those that expired, or came to rest, before ``before``.
         """
         ...
 
@@ -266,7 +268,7 @@ class CounterStore(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stores:
     """What keeps what: mostly one store for all, or two, one for accounts and one for sessions.
 
@@ -281,3 +283,14 @@ class Stores:
     credentials: CredentialStore | None = None
     challenges: ChallengeStore | None = None
     counters: CounterStore | None = None
+
+    def close(self) -> None:
+        """Close each store once, even if another one fails to close."""
+        kept = (self.sessions, self.accounts, self.credentials, self.challenges, self.counters)
+        with ExitStack() as closing:
+            for store in {id(one): one for one in kept}.values():
+                closing.callback(getattr(store, "close", _nothing))
+
+
+def _nothing() -> None:
+    """Close what has nothing to close."""

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from admit.errors import ConfigurationError, StoreError
 from admit.model import Ending, EndReason
 from admit.store import Announcing, SessionStore
-from admit.stores import sql_changes
+from admit.stores import sql_changes, sql_tables
 from admit.stores.migrations import scripts
 from admit.stores.sql import SqlStore, _next_step, is_ours
 from admit.stores.sql_rows import read_ending, read_session, row_of
@@ -103,7 +103,10 @@ def reflected(store: SqlStore) -> object:
         name: (
             [(one["name"], str(one["type"]), one["nullable"]) for one in seen.get_columns(name, schema=store._schema)],
             seen.get_pk_constraint(name, schema=store._schema)["constrained_columns"],
-            sorted((one["name"], one["column_names"]) for one in seen.get_indexes(name, schema=store._schema)),
+            sorted(
+                (one["name"], one["column_names"], one["unique"])
+                for one in seen.get_indexes(name, schema=store._schema)
+            ),
         )
         for name in names
         if is_ours(name, store._prefix)
@@ -118,7 +121,7 @@ def drop_tables(store: SqlStore) -> None:
     """Remove all tables of the store."""
     place = f"{store._schema}." if store._schema else ""
     with store._engine.begin() as connection:
-        for table in ("sessions", "endings", "alembic_version"):
+        for table in sql_tables._TABLES:
             connection.exec_driver_sql(f"DROP TABLE {place}{store._prefix}{table}")
 
 
@@ -137,6 +140,20 @@ def test_migrations_make_the_same_tables(store: SqlStore) -> None:
     assert store.get_session(session.id) == session
 
 
+def test_tables_of_the_first_version_are_brought_up_to_date(store: SqlStore) -> None:
+    """A database with the tables of sessions alone gets the others, and keeps its sessions."""
+    created = reflected(store)
+    store.add_session(session := a_session())
+    place = f"{store._schema}." if store._schema else ""
+    with store._engine.begin() as connection:
+        for table in set(sql_tables._TABLES) - {"sessions", "endings", "alembic_version"}:
+            connection.exec_driver_sql(f"DROP TABLE {place}admit_{table}")
+        connection.exec_driver_sql(f"UPDATE {place}admit_alembic_version SET version_num = '0001'")  # noqa: S608 -- our own words
+    store.upgrade()
+    assert reflected(store) == created
+    assert store.get_session(session.id) == session
+
+
 def test_the_version_that_is_noted_is_the_last_one() -> None:
     """What create() notes is the last migration, so that an upgrade later begins at the right place."""
     assert scripts().get_heads() == [HEAD]
@@ -144,7 +161,9 @@ def test_the_version_that_is_noted_is_the_last_one() -> None:
 
 def test_tables_of_ours_are_told_from_others() -> None:
     """Exactly the tables under the prefix are ours, so that the application's migrations keep off them and no more."""
-    assert all(is_ours(f"admit_{name}") for name in ("sessions", "endings", "alembic_version"))
+    described = {name.removeprefix("admit_") for name in sql_tables.tables(None, "admit_").tables}
+    assert described == set(sql_tables._TABLES)
+    assert all(is_ours(f"admit_{name}") for name in described)
     assert not any(is_ours(name) for name in ("sessions", "admit_requests", "alembic_version", None))
     assert is_ours("x_sessions", "x_")
     assert not is_ours("admit_sessions", "x_")

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 import pickle
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, settings
 
 import admit.testing
 from admit.errors import StoreError
-from admit.model import Client, EndReason
+from admit.model import Client
 from admit.stores.memory import MemoryStore
-from admit.testing import StoreContract, a_session, racing
+from admit.testing import StoreContract, a_challenge, a_credential, a_session, an_account, racing
 from admit.testing.racing import Processes, Threads
 from admit.testing.store_machine import run_beside_memory
+from tests.breaches import breach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from admit.model import Ending, Session
@@ -235,52 +235,15 @@ BROKEN = [
 ]
 
 
-class Alone(StoreContract):
-    """The contract as a store in one object has to keep it."""
-
-    shared = False
-    __test__ = False
-
-
-def promises() -> Iterator[tuple[str, Callable[[MemoryStore], Any]]]:
-    """Return the contract's tests but the one of the model, each as a function of a store."""
-    for name, test in inspect.getmembers(Alone, inspect.isfunction):
-        wanted = inspect.signature(test).parameters
-        if name.startswith("test_") and name != "test_it_does_what_memory_does":
-            for reason in EndReason if "reason" in wanted else [None]:
-                given = {"crew": Threads(), "reason": reason}
-                yield (
-                    name,
-                    lambda store, test=test, given=given, wanted=wanted: test(
-                        Alone(),
-                        **{
-                            key: {"store": store, "opener": lambda: store, **given}[key]
-                            for key in wanted
-                            if key != "self"
-                        },
-                    ),
-                )
-
-
-def breach(store: type[MemoryStore]) -> str | None:
-    """Return the first of the contract's tests that the store fails."""
-    for name, promise in promises():
-        try:
-            promise(store())
-        except AssertionError:
-            return name
-    return None
-
-
 @pytest.mark.parametrize("store", BROKEN)
 def test_a_broken_store_is_found(store: type[MemoryStore]) -> None:
     """Each way in which a store can break its word fails a test."""
-    assert breach(store) is not None
+    assert breach(StoreContract, store) is not None
 
 
 def test_a_store_that_keeps_its_word_passes() -> None:
     """Where nothing is broken, nothing fails."""
-    assert breach(MemoryStore) is None
+    assert breach(StoreContract, MemoryStore) is None
 
 
 @pytest.fixture
@@ -347,6 +310,11 @@ def test_processes_open_the_store_themselves() -> None:
         crew.close()
 
 
+def test_a_store_that_cannot_be_closed_is_left() -> None:
+    """A store of accounts alone need not have anything to close."""
+    racing.close(object())
+
+
 def test_what_a_racer_does_in_its_process() -> None:
     """A racer opens the store, starts with the others, makes its moves and closes the store."""
 
@@ -365,10 +333,10 @@ def test_what_a_racer_does_in_its_process() -> None:
 # -- what tests of applications need ----------------------------------------------------------------------------------
 
 
-def test_a_session_can_be_sent_to_another_process() -> None:
+def test_a_noun_can_be_sent_to_another_process() -> None:
     """The nouns are picklable: the racers are given them."""
-    session = a_session()
-    assert pickle.loads(pickle.dumps(session)) == session  # noqa: S301 -- our own bytes
+    for noun in (a_session(), an_account("ada"), a_credential(), a_challenge()):
+        assert pickle.loads(pickle.dumps(noun)) == noun  # noqa: S301 -- our own bytes
 
 
 def test_the_contract_is_loaded_when_asked_for() -> None:
@@ -376,6 +344,7 @@ def test_the_contract_is_loaded_when_asked_for() -> None:
     code = "import sys, admit.testing; admit.testing.Clock(); print({'pytest', 'hypothesis'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert found.stdout.strip() == "set()"
-    assert admit.testing.StoreContract is StoreContract
+    for name in ("StoreContract", "AccountContract", "CredentialContract", "ChallengeContract", "CounterContract"):
+        assert getattr(admit.testing, name).__name__ == name
     with pytest.raises(AttributeError, match="Contract"):
         _ = admit.testing.Contract

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from admit import errors
-from admit.store import SessionStore
+from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, SessionStore, Stores
 from admit.stores import memory
 
-__all__ = ["open_store"]
+__all__ = ["open_store", "open_stores"]
 
+_PAIR = 2
 _FORMS = "memory:, sqlite:///app.db, postgresql+psycopg://host/name, redis://host, redis+cluster://host:port"
 
 
@@ -39,6 +40,49 @@ def open_store(source: Any, **options: Any) -> SessionStore:
     # Without the URL: it may hold a password.
     message = f"There is no store for {scheme!r}. Give a URL of one of these forms: {_FORMS}."
     raise errors.ConfigurationError(message)
+
+
+def open_stores(source: Any, **options: Any) -> Stores:
+    """Return what keeps sessions, accounts, credentials, challenges and counters, as far as it is kept.
+
+    Args:
+        source: What :func:`open_store` takes: one store for all that it can keep. Or a pair of those: the first is for
+            accounts and credentials, and need not keep anything else; the second is for the rest.
+        options: What the stores take besides; of a pair, both. Where they differ, open the stores before.
+
+    Raises:
+        ConfigurationError: A source names no store, or the first of a pair keeps no accounts.
+
+    .. versionadded:: 0.2
+    """
+    if not isinstance(source, tuple | list):
+        store = open_store(source, **options)
+        return _stores(store, store)
+    parts: list[Any] = [*source]
+    if len(parts) != _PAIR:
+        message = f"{len(parts)} stores were given. Give one, or two: for accounts, and for sessions."
+        raise errors.ConfigurationError(message)
+    people = parts[0] if _keeps_accounts(parts[0]) else open_store(parts[0], **options)
+    if not _keeps_accounts(people):
+        message = (
+            f"{type(people).__name__} keeps no accounts. Put a store over SQL first, and the one for sessions second."
+        )
+        raise errors.ConfigurationError(message)
+    return _stores(open_store(parts[1], **options), people)
+
+
+def _stores(store: SessionStore, people: object) -> Stores:
+    return Stores(
+        sessions=store,
+        accounts=people if isinstance(people, AccountStore) else None,
+        credentials=people if isinstance(people, CredentialStore) else None,
+        challenges=store if isinstance(store, ChallengeStore) else None,
+        counters=store if isinstance(store, CounterStore) else None,
+    )
+
+
+def _keeps_accounts(source: object) -> bool:
+    return isinstance(source, AccountStore) and not isinstance(source, type)
 
 
 def _opened(source: Any, options: dict[str, Any]) -> SessionStore:

@@ -1,4 +1,4 @@
-"""Sessions in the memory of one process: for tests, for development, and as the model of all other stores."""
+"""Everything in the memory of one process: for tests, for development, and as the model of all other stores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from admit.stores.memory_accounts import MemoryAccounts
+from admit.stores.memory_challenges import MemoryChallenges
+from admit.stores.memory_counters import MemoryCounters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore:
-    """Keeps sessions in dictionaries; they are gone when the process ends and unknown to any other.
+class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters):
+    """Keeps everything in dictionaries; it is gone when the process ends and unknown to any other.
+
+    Args:
+        max_counters: How many counters are kept at most; beyond it those nearest to rest are forgotten.
 
     .. versionadded:: 0.1
+    .. versionchanged:: 0.2
+       Keeps accounts, credentials, challenges and counters too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_counters: int = 100_000) -> None:
+        MemoryAccounts.__init__(self)
+        MemoryChallenges.__init__(self)
+        MemoryCounters.__init__(self, max_counters)
         self._lock = Lock()
         self._sessions: dict[str, Session] = {}
         self._ids: dict[str, set[str]] = {}
@@ -100,12 +112,13 @@ class MemoryStore:
             return len(self._sessions if subject is None else self._ids.get(subject, ()))
 
     def purge(self, *, before: datetime, batch: int = 1000) -> int:
-        """Remove at most ``batch`` sessions and endings that expired before ``before``."""
+        """Remove at most ``batch`` things whose time was over before ``before``."""
         removed = 0
         with self._lock:
             while removed < batch and self._due and self._due[0][0] < before:
                 removed += self._purge_one(before)
-        return removed
+        removed += self._purge_challenges(before, batch - removed)
+        return removed + self._purge_counters(before, batch - removed)
 
     def close(self) -> None:
         """Do nothing: there is no connection to let go of."""

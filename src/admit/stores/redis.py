@@ -1,4 +1,7 @@
-"""Sessions in Redis 7 or Valkey, on one server or on a cluster.
+"""Sessions, challenges and counters in Redis 7 or Valkey, on one server or on a cluster.
+
+What follows is about sessions; see also :mod:`admit.stores.redis_challenges` and :mod:`admit.stores.redis_counters`.
+Accounts and credentials are not kept here: they belong where they can be queried and backed up.
 
 **Layout.** One key per session, one per subject::
 
@@ -47,7 +50,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from admit.stores import redis_packing as packing
+from admit.stores.redis_challenges import RedisChallenges
 from admit.stores.redis_changes import Changes
+from admit.stores.redis_counters import RedisCounters
 from admit.stores.redis_records import STEP, Records
 from admit.stores.redis_scripts import FORGET, LIST_IN, ROTATE, TOUCH
 from admit.stores.redis_urls import open_nodes
@@ -67,8 +72,8 @@ __all__ = ["RedisStore"]
 _GRACE = 24 * 60 * 60 * 1000
 
 
-class RedisStore:
-    """Keeps sessions in Redis or Valkey, and tells other processes what changed.
+class RedisStore(RedisChallenges, RedisCounters):
+    """Keeps sessions, challenges and counters in Redis or Valkey, and tells other processes which sessions changed.
 
     Args:
         where: A URL (``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://host:port,host:port``), or
@@ -76,11 +81,14 @@ class RedisStore:
         prefix: What the names of all keys begin with, and the channel's.
         connect_timeout: How long to wait for a connection, in seconds.
         command_timeout: How long to wait for an answer, in seconds.
+        max_counters: How many counters are kept at most; beyond it those nearest to rest are forgotten.
 
     Raises:
         ConfigurationError: The URL is none of Redis.
 
     .. versionadded:: 0.1
+    .. versionchanged:: 0.2
+       Keeps challenges and counters too; ``max_counters``.
     """
 
     def __init__(
@@ -90,7 +98,9 @@ class RedisStore:
         prefix: str = "admit:",
         connect_timeout: float = 0.5,
         command_timeout: float = 0.5,
+        max_counters: int = 100_000,
     ) -> None:
+        self._prefix, self._max_counters = prefix, max_counters
         self._nodes = open_nodes(where, connect_timeout=connect_timeout, command_timeout=command_timeout)
         self._records = Records(self._nodes, prefix)
         self._lists = f"{prefix}u:"
@@ -165,7 +175,7 @@ class RedisStore:
         return self._records.count() if subject is None else len(self._living(subject))
 
     def purge(self, *, before: datetime, batch: int = 1000) -> int:
-        """Remove at most ``batch`` sessions and endings whose ``expires_at`` is before ``before``.
+        """Remove at most ``batch`` things whose time was over before ``before``.
 
         Redis does so by itself, a day later. A call goes on where the last one stopped; when it returns
         less than ``batch`` it has gone through all keys.
@@ -176,8 +186,9 @@ class RedisStore:
                 removed += self._purge(keys, before)
             if removed == batch:
                 self._walks.append(walk)
-                break
-        return removed
+                return removed
+        removed += self._purge_challenges(before, batch - removed)
+        return removed + self._purge_counters(before, batch - removed)
 
     def on_change(self, drop: Callable[[str | None], None]) -> Callable[[], None]:
         """Call ``drop`` with the id of each session that changed; return what stops it.

@@ -15,7 +15,22 @@ from admit.stores.redis_packing import ALIVE, CONFIRMED, ENDED, FIXED, PENDING, 
 if TYPE_CHECKING:
     from admit.stores.redis_nodes import Command
 
-__all__ = ["DROP", "END", "FORGET", "LIST_IN", "PROMOTE", "ROTATE", "TOUCH", "in_full"]
+__all__ = [
+    "DROP",
+    "END",
+    "FORGET",
+    "JOIN",
+    "LEAVE",
+    "LIST_IN",
+    "PROMOTE",
+    "REFUND",
+    "ROTATE",
+    "SPEND",
+    "TOUCH",
+    "TRIM",
+    "WRITE",
+    "in_full",
+]
 
 _texts: dict[str, str] = {}
 
@@ -119,4 +134,94 @@ if redis.call('GET', KEYS[1]) ~= ARGV[3] then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
+""")
+
+# -- challenges --------------------------------------------------------------------------------------------------------
+
+# How long after its time a key may be collected, in milliseconds.
+_DAY = 24 * 60 * 60 * 1000
+
+_STAY = """
+local function stay(due)
+    if now + redis.call('PTTL', KEYS[1]) < due then
+        redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', due))
+    end
+end
+"""
+
+# Write a challenge, and say when it may be collected. (value, expires_at in milliseconds)
+WRITE = _script(f"""{_NOW}
+local due = string.format('%.0f', math.max(tonumber(ARGV[2]), now) + {_DAY})
+redis.call('SET', KEYS[1], ARGV[1], 'PXAT', due)
+return due
+""")
+
+_DEPART = """
+local gone = {}
+local function depart(start)
+    for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+        if string.sub(member, 1, #start) == start then
+            redis.call('ZREM', KEYS[1], member)
+            gone[#gone + 1] = member
+        end
+    end
+end
+"""
+
+# Put a challenge into its subject's set, in the place of those that begin like its rivals. A few that are due go, more
+# than come. (member, due, what the rivals begin with)
+JOIN = _script(f"""{_NOW}{_STAY}{_DEPART}
+for _, old in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, 16)) do
+    redis.call('ZREM', KEYS[1], old)
+end
+if ARGV[3] ~= 'none' then depart(ARGV[3]) end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+stay(tonumber(ARGV[2]))
+return gone
+""")
+
+# Take out of a subject's set all that begin so. (beginning)
+LEAVE = _script(f"""{_DEPART}
+depart(ARGV[1])
+return gone
+""")
+
+# -- counters ----------------------------------------------------------------------------------------------------------
+
+# Move a counter's time of rest on by one interval, unless it is too far off: then say by how much. All in microseconds.
+# (name, now, interval, how far off it may be, how many may be in the set)
+SPEND = _script(f"""{_NOW}{_STAY}
+local at, interval = tonumber(ARGV[2]), tonumber(ARGV[3])
+local kept = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local rest = math.max(kept and tonumber(kept) or at, at)
+local wait = rest - at - ARGV[4]
+if wait > 0 then return string.format('%.0f', wait) end
+rest = rest + interval
+redis.call('ZADD', KEYS[1], string.format('%.0f', rest), ARGV[1])
+for _, old in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[2], 'BYSCORE', 'LIMIT', 0, 16)) do
+    redis.call('ZREM', KEYS[1], old)
+end
+local surplus = redis.call('ZCARD', KEYS[1]) - ARGV[5]
+if surplus > 0 then redis.call('ZPOPMIN', KEYS[1], math.min(surplus, 16)) end
+stay(math.max(math.ceil(rest / 1000), now) + {_DAY})
+return 0
+""")
+
+# Move it back, or forget it if that puts it at rest. (name, now, interval)
+REFUND = _script("""
+local kept = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not kept then return end
+local rest = kept - ARGV[3]
+if rest > tonumber(ARGV[2]) then
+    redis.call('ZADD', KEYS[1], string.format('%.0f', rest), ARGV[1])
+else
+    redis.call('ZREM', KEYS[1], ARGV[1])
+end
+""")
+
+# Forget some that were at rest before, and say how many. (before, at most)
+TRIM = _script("""
+local old = redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])
+for _, name in ipairs(old) do redis.call('ZREM', KEYS[1], name) end
+return #old
 """)

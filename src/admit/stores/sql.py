@@ -1,10 +1,10 @@
-"""Sessions in SQLite or PostgreSQL, in two tables of our own; see :mod:`admit.stores.sql_tables`."""
+"""Everything in SQLite or PostgreSQL, in tables of our own; see :mod:`admit.stores.sql_tables`."""
 
 from __future__ import annotations
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
@@ -13,6 +13,10 @@ from sqlalchemy.pool import NullPool
 
 from admit.errors import ConfigurationError, StoreError
 from admit.stores import sql_rows as rows
+from admit.stores.sql_accounts import AccountStatements, SqlAccounts
+from admit.stores.sql_challenges import ChallengeStatements, SqlChallenges
+from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
+from admit.stores.sql_credentials import CredentialStatements
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
 from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
@@ -24,10 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from admit.model import Ending, Session
-    from admit.stores.sql_postgres import PostgresDatabase
-
-    Database: TypeAlias = SqliteDatabase | PostgresDatabase
-    Run: TypeAlias = Callable[..., list[rows.Row]]
+    from admit.stores.sql_part import Database, Run
 
 __all__ = ["SqlStore", "is_ours"]
 
@@ -38,8 +39,8 @@ _HOLD = 0.05
 _FIRST_STEP, _LAST_STEP = 100, 2000
 
 
-class SqlStore:
-    """Keeps sessions in an SQLite file or a PostgreSQL database.
+class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
+    """Keeps sessions, accounts, credentials, challenges and counters in an SQLite file or a PostgreSQL database.
 
     The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
     :meth:`create`.
@@ -50,15 +51,18 @@ class SqlStore:
         prefix: What the names of the tables begin with.
         connect_timeout: How long connecting may take, in seconds.
         command_timeout: How long one command may take, or wait for another writer, in seconds.
+        max_counters: How many counters are kept at most; beyond it those nearest to rest are forgotten.
 
     Raises:
         ConfigurationError: The source or a name can't be used; the message says what can.
         StoreError: The SQLite file can't be opened.
 
     .. versionadded:: 0.1
+    .. versionchanged:: 0.2
+       Keeps more than sessions; ``max_counters``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is an option of its own
         self,
         source: Engine | str,
         *,
@@ -66,12 +70,18 @@ class SqlStore:
         prefix: str = "admit_",
         connect_timeout: float = 0.5,
         command_timeout: float = 0.5,
+        max_counters: int = 100_000,
     ) -> None:
         _check_names(schema, prefix)
         self._engine = _engine(source)
         self._schema, self._prefix = schema, prefix
         self._database = _database(self._engine, schema, prefix, connect_timeout, command_timeout)
         self._statements = Statements(self._database, schema, prefix)
+        self._for_accounts = AccountStatements(self._database, schema, prefix)
+        self._for_credentials = CredentialStatements(self._database, schema, prefix)
+        self._for_challenges = ChallengeStatements(self._database, schema, prefix)
+        self._for_counters = CounterStatements(self._database, schema, prefix)
+        self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP
         if isinstance(self._database, SqliteDatabase):
             self.create()
@@ -127,8 +137,8 @@ class SqlStore:
 
     def replace_secret(self, old: Session, new: Session) -> bool:
         """Write ``new``'s secret and what belongs to it if ``old``'s still stands."""
-        written = (new.secret_hash, new.nonce, rows.microseconds(new.rotated_at), _optional(new.confirmed_at))
-        standing = (old.id, old.secret_hash, _optional(old.confirmed_at))
+        written = (new.secret_hash, new.nonce, rows.microseconds(new.rotated_at), rows.optional(new.confirmed_at))
+        standing = (old.id, old.secret_hash, rows.optional(old.confirmed_at))
         return self._change(old.id, self._statements.swap, (*written, *standing))
 
     def list_sessions(self, subject: str) -> Sequence[Session]:
@@ -165,9 +175,10 @@ class SqlStore:
         return int(found[0][0]) if found else 0
 
     def purge(self, *, before: datetime, batch: int = 1000) -> int:
-        """Remove at most ``batch`` sessions and endings that expired before ``before``, in short transactions."""
+        """Remove at most ``batch`` things whose time was over before ``before``, in short transactions."""
         removed = 0
-        for statement in (self._statements.purge_sessions, self._statements.purge_endings):
+        of_sessions = (self._statements.purge_sessions, self._statements.purge_endings)
+        for statement in (*of_sessions, self._for_challenges.purge, self._for_counters.purge):
             removed += self._purge(statement, rows.microseconds(before), batch - removed)
         return removed
 
@@ -209,7 +220,7 @@ class SqlStore:
         with self._database.transaction() as run:
             began = monotonic()
             count = len(run(statement, (before, step)))
-            if count:
+            if count and statement == self._statements.purge_sessions:
                 self._database.announce(run, _ANY)
         return count, monotonic() - began
 
@@ -219,10 +230,6 @@ def _next_step(step: int, took: float) -> int:
     if took > _HOLD / 2:
         return max(1, int(step * _HOLD / 2 / took))
     return min(step * 2, _LAST_STEP) if took < _HOLD / 4 else step
-
-
-def _optional(at: datetime | None) -> int | None:
-    return None if at is None else rows.microseconds(at)
 
 
 def _check_names(schema: str | None, prefix: str) -> None:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from admit.errors import StoreError
 from admit.model import Authentication, Client, Ending, EndReason, Factor, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 __all__ = [
     "ENDING_COLUMNS",
     "SESSION_COLUMNS",
     "Row",
+    "authentications_text",
     "end_row",
     "microseconds",
+    "moment",
+    "optional",
+    "optional_moment",
+    "read_authentications",
     "read_ending",
     "read_session",
+    "readable",
     "row_of",
 ]
 
@@ -46,12 +56,28 @@ ENDING_COLUMNS = ("session_id", "reason", "at", "by", "expires_at")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_UNREADABLE = (ValueError, TypeError, OverflowError)
 _STRANGE = "A row in the database is not as this version of Admit writes it. Run upgrade(), or use another prefix."
 
 
 def microseconds(at: datetime) -> int:
     """Return a moment as a column keeps it."""
     return (at - _EPOCH) // _MICROSECOND
+
+
+def optional(at: datetime | None) -> int | None:
+    """Return a moment, if there is one, as a column keeps it."""
+    return None if at is None else microseconds(at)
+
+
+def moment(count: int) -> datetime:
+    """Return the moment that a column keeps."""
+    return _EPOCH + timedelta(0, 0, count)
+
+
+def optional_moment(count: int | None) -> datetime | None:
+    """Return the moment that a column keeps, if it keeps one."""
+    return None if count is None else moment(count)
 
 
 def row_of(session: Session) -> Row:
@@ -69,7 +95,7 @@ def row_of(session: Session) -> Row:
         microseconds(session.rotated_at),
         None if session.confirmed_at is None else microseconds(session.confirmed_at),
         session.remembered,
-        _authentications_text(session.authentications),
+        authentications_text(session.authentications),
         session.client.address,
         session.client.user_agent,
         microseconds(session.expires_at),
@@ -87,18 +113,26 @@ def read_session(row: Row) -> Session:
     Raises:
         StoreError: The row is not one of ours.
     """
+    # Not in the block below: this is the hot path.
     try:
         return _session(*row)
-    except (ValueError, TypeError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise StoreError(_STRANGE) from error
 
 
 def read_ending(row: Row) -> Ending:
     """Return the ending of the columns reason, at and by."""
     reason, at, by = row
+    with readable():
+        return Ending(EndReason(reason), moment(at), by)
+
+
+@contextmanager
+def readable() -> Generator[None]:
+    """Say of a row that can't be read in the block that it is none of ours."""
     try:
-        return Ending(EndReason(reason), _moment(at), by)
-    except (ValueError, TypeError, OverflowError) as error:
+        yield
+    except _UNREADABLE as error:
         raise StoreError(_STRANGE) from error
 
 
@@ -125,21 +159,17 @@ def _session(  # noqa: PLR0913, PLR0917
         subject,
         secret_hash,
         seed,
-        _moment(created_at),
-        _moment(seen_at),
+        moment(created_at),
+        moment(seen_at),
         _span(idle),
-        _moment(ends_at),
-        _moment(rotated_at),
-        None if confirmed_at is None else _moment(confirmed_at),
+        moment(ends_at),
+        moment(rotated_at),
+        None if confirmed_at is None else moment(confirmed_at),
         nonce,
         bool(remembered),
-        _authentications(authentications),
+        read_authentications(authentications),
         _client(address, user_agent),
     )
-
-
-def _moment(count: int) -> datetime:
-    return _EPOCH + timedelta(0, 0, count)
 
 
 # Few different values, each met again and again; the nouns are frozen, so that sessions may share them.
@@ -156,12 +186,14 @@ def _client(address: str | None, user_agent: str | None) -> Client:
 
 
 @lru_cache(maxsize=1024)
-def _authentications(text: str) -> tuple[Authentication, ...]:
+def read_authentications(text: str) -> tuple[Authentication, ...]:
+    """Return the authentications that :func:`authentications_text` wrote."""
     return tuple(
-        Authentication(method, frozenset(map(Factor, factors)), _moment(at)) for method, factors, at in json.loads(text)
+        Authentication(method, frozenset(map(Factor, factors)), moment(at)) for method, factors, at in json.loads(text)
     )
 
 
-def _authentications_text(authentications: tuple[Authentication, ...]) -> str:
+def authentications_text(authentications: tuple[Authentication, ...]) -> str:
+    """Return authentications as a column keeps them."""
     plain = [[one.method, sorted(one.factors), microseconds(one.at)] for one in authentications]
     return json.dumps(plain, separators=(",", ":"))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from admit.stores.sql_rows import ENDING_COLUMNS, SESSION_COLUMNS
 
-__all__ = ["Dialect", "Statements"]
+__all__ = ["Dialect", "Statements", "Wording"]
 
 
 class Dialect(Protocol):
@@ -19,14 +19,35 @@ class Dialect(Protocol):
     lock_rows: str
 
 
-class Statements:
-    """The statements for the tables under one prefix; their names were checked before."""
+class Wording:
+    """How statements for the tables under one prefix are put together; the names were checked before."""
 
     def __init__(self, dialect: Dialect, schema: str | None, prefix: str) -> None:
-        place = f'"{schema}".' if schema else ""
-        self._place: str = place
+        self._place: str = f'"{schema}".' if schema else ""
+        self._prefix: str = prefix
         self._dialect: Dialect = dialect
-        sessions, endings = f'{place}"{prefix}sessions"', f'{place}"{prefix}endings"'
+
+    def _table(self, name: str) -> str:
+        return f'{self._place}"{self._prefix}{name}"'
+
+    def _marked(self, statement: str) -> str:
+        return statement.replace("?", self._dialect.mark)
+
+    def _insert(self, table: str, columns: tuple[str, ...]) -> str:
+        names = ", ".join(f'"{name}"' for name in columns)
+        return self._marked(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})")
+
+    def _purge(self, table: str, key: str, expires: str = "expires_at") -> str:
+        expired = f"SELECT {key} FROM {table} WHERE {expires} < ? LIMIT ? {self._dialect.lock_rows}"
+        return self._marked(f"DELETE FROM {table} WHERE {key} IN ({expired}) RETURNING 1")
+
+
+class Statements(Wording):
+    """The statements about sessions and endings."""
+
+    def __init__(self, dialect: Dialect, schema: str | None, prefix: str) -> None:
+        super().__init__(dialect, schema, prefix)
+        sessions, endings = self._table("sessions"), self._table("endings")
         columns = ", ".join(SESSION_COLUMNS[:-1])
         self.add: str = self._insert(sessions, SESSION_COLUMNS)
         self.get: str = self._marked(f"SELECT {columns} FROM {sessions} WHERE id = ?")
@@ -56,14 +77,3 @@ class Statements:
         """Return the statement that notes the version of tables that were just made, if none is noted."""
         name = f'{self._place}"{table}"'
         return f"INSERT INTO {name} (version_num) SELECT '{version}' WHERE NOT EXISTS (SELECT 1 FROM {name})"
-
-    def _marked(self, statement: str) -> str:
-        return statement.replace("?", self._dialect.mark)
-
-    def _insert(self, table: str, columns: tuple[str, ...]) -> str:
-        names = ", ".join(f'"{name}"' for name in columns)
-        return self._marked(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})")
-
-    def _purge(self, table: str, key: str) -> str:
-        expired = f"SELECT {key} FROM {table} WHERE expires_at < ? LIMIT ? {self._dialect.lock_rows}"
-        return self._marked(f"DELETE FROM {table} WHERE {key} IN ({expired}) RETURNING 1")

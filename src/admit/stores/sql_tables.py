@@ -24,9 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["HEAD", "ddl", "is_ours", "tables", "version_table"]
 
 #: The migration that leads to the tables below.
-HEAD = "0001"
+HEAD = "0002"
 
-_TABLES = ("sessions", "endings", "alembic_version")
+_TABLES = (
+    "sessions",
+    "endings",
+    "accounts",
+    "identifiers",
+    "credentials",
+    "challenges",
+    "counters",
+    "alembic_version",
+)
 
 
 def is_ours(name: str | None, prefix: str = "admit_") -> bool:
@@ -52,6 +61,21 @@ def version_table(prefix: str) -> str:
 def tables(schema: str | None, prefix: str) -> MetaData:
     """Describe our tables, under one prefix and in one schema."""
     metadata = MetaData(schema=schema)
+    _describe_sessions(metadata, prefix)
+    _describe_accounts(metadata, prefix)
+    _describe_challenges(metadata, prefix)
+    version = version_table(prefix)
+    # As Alembic makes it, so that tables of either origin are the same.
+    Table(
+        version,
+        metadata,
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{version}_pkc"),
+    )
+    return metadata
+
+
+def _describe_sessions(metadata: MetaData, prefix: str) -> None:
     Table(
         f"{prefix}sessions",
         metadata,
@@ -81,15 +105,63 @@ def tables(schema: str | None, prefix: str) -> MetaData:
         Column("expires_at", BigInteger, nullable=False),
         Index(f"{prefix}endings_expires_at", "expires_at"),
     )
-    version = version_table(prefix)
-    # As Alembic makes it, so that tables of either origin are the same.
+
+
+def _describe_accounts(metadata: MetaData, prefix: str) -> None:
     Table(
-        version,
+        f"{prefix}accounts",
         metadata,
-        Column("version_num", String(32), nullable=False),
-        PrimaryKeyConstraint("version_num", name=f"{version}_pkc"),
+        Column("id", Text, primary_key=True),
+        Column("created_at", BigInteger, nullable=False),
+        Column("locked_at", BigInteger),
+        Column("closed_at", BigInteger),
+        Column("roles", Text, nullable=False),
+        Column("revision", BigInteger, nullable=False),
     )
-    return metadata
+    Table(
+        f"{prefix}identifiers",
+        metadata,
+        Column("key", Text, primary_key=True),
+        Column("account_id", Text, nullable=False),
+        Column("position", BigInteger, nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("value", Text, nullable=False),
+        Column("verified_at", BigInteger),
+        Index(f"{prefix}identifiers_account_id", "account_id"),
+    )
+    Table(
+        f"{prefix}credentials",
+        metadata,
+        Column("id", Text, primary_key=True),
+        *(Column(name, Text, nullable=False) for name in ("kind", "key", "subject", "secret")),
+        Column("created_at", BigInteger, nullable=False),
+        Column("used_at", BigInteger),
+        Column("details", Text, nullable=False),
+        Column("revision", BigInteger, nullable=False),
+        Index(f"{prefix}credentials_key", "kind", "key", unique=True),
+        Index(f"{prefix}credentials_subject", "subject", "created_at"),
+    )
+
+
+def _describe_challenges(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}challenges",
+        metadata,
+        Column("id", Text, primary_key=True),
+        *(Column(name, Text, nullable=False) for name in ("kind", "subject")),
+        Column("secret_hash", LargeBinary, nullable=False),
+        *(Column(name, BigInteger, nullable=False) for name in ("created_at", "expires_at")),
+        *(Column(name, Text, nullable=False) for name in ("details", "authentications")),
+        Index(f"{prefix}challenges_subject", "subject", "kind"),
+        Index(f"{prefix}challenges_expires_at", "expires_at"),
+    )
+    Table(
+        f"{prefix}counters",
+        metadata,
+        Column("key", Text, primary_key=True),
+        Column("tat", BigInteger, nullable=False),
+        Index(f"{prefix}counters_tat", "tat"),
+    )
 
 
 def ddl(metadata: MetaData, dialect: Dialect) -> list[str]:

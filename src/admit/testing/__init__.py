@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from admit.testing.clock import Clock
-from admit.testing.samples import a_session
+from admit.testing.samples import a_challenge, a_credential, a_session, an_account
 
 if TYPE_CHECKING:
+    from admit.testing.account_contract import AccountContract
+    from admit.testing.challenge_contract import ChallengeContract
+    from admit.testing.counter_contract import CounterContract
+    from admit.testing.credential_contract import CredentialContract
     from admit.testing.store_contract import StoreContract
 
-__all__ = ["Clock", "StoreContract", "a_session"]
+__all__ = [
+    "AccountContract",
+    "ChallengeContract",
+    "Clock",
+    "CounterContract",
+    "CredentialContract",
+    "StoreContract",
+    "a_challenge",
+    "a_credential",
+    "a_session",
+    "an_account",
+]
+
+_CONTRACTS = {
+    "AccountContract": "account_contract",
+    "ChallengeContract": "challenge_contract",
+    "CounterContract": "counter_contract",
+    "CredentialContract": "credential_contract",
+    "StoreContract": "store_contract",
+}
+_THEIR_PARTS = ("account_races", "contract", "machines", "store_endings", "store_machine", "store_races")
 
 
 def __getattr__(name: str) -> Any:
     # Who tests an application needs neither Hypothesis nor pytest for it.
-    if name != "StoreContract":
+    if name not in _CONTRACTS:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
     import pytest
 
     # So that a broken promise shows the values, as in a test module.
-    pytest.register_assert_rewrite(
-        *(f"admit.testing.store_{part}" for part in ("contract", "endings", "machine", "races"))
-    )
-    from admit.testing.store_contract import StoreContract
-
-    return StoreContract
+    pytest.register_assert_rewrite(*(f"admit.testing.{part}" for part in (*_CONTRACTS.values(), *_THEIR_PARTS)))
+    return getattr(import_module(f"admit.testing.{_CONTRACTS[name]}"), name)

@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from admit.store import SessionStore
+    # A store of any kind: each contract knows its own.
+    Opener: TypeAlias = Callable[[], Any]
+    Move: TypeAlias = Callable[[Any], Any]
 
-    Opener: TypeAlias = Callable[[], SessionStore]
-    Move: TypeAlias = Callable[[SessionStore], Any]
-
-__all__ = ["Crew", "Processes", "Threads"]
+__all__ = ["Crew", "Processes", "Threads", "close"]
 
 #: Seconds to wait for each other: longer than the slowest start of a process on a busy machine.
 _PATIENCE = 120.0
@@ -35,7 +34,7 @@ class Crew(Protocol):
 
     size: int
 
-    def race(self, opener: Opener, store: SessionStore, rounds: Sequence[Sequence[Move]]) -> list[list[Any]]:
+    def race(self, opener: Opener, store: Any, rounds: Sequence[Sequence[Move]]) -> list[list[Any]]:
         """Run the rounds, with one move for each racer in each, and return what the moves returned."""
         ...
 
@@ -45,7 +44,7 @@ class Threads:
 
     size = 8
 
-    def race(self, opener: Opener, store: SessionStore, rounds: Sequence[Sequence[Move]]) -> list[list[Any]]:
+    def race(self, opener: Opener, store: Any, rounds: Sequence[Sequence[Move]]) -> list[list[Any]]:
         """Run the rounds on ``store``."""
         del opener
         start = Barrier(self.size)
@@ -56,14 +55,13 @@ class Threads:
 class Processes:
     """Processes of the operating system, each of which opens the store for itself."""
 
-    size = 4
-
-    def __init__(self) -> None:
+    def __init__(self, size: int = 4) -> None:
+        self.size = size
         spawn = get_context("spawn")
         self._line = spawn.Barrier(self.size)
         self._pool = ProcessPoolExecutor(self.size, mp_context=spawn, initializer=Start.meet_at, initargs=(self._line,))
 
-    def race(self, opener: Opener, store: SessionStore, rounds: Sequence[Sequence[Move]]) -> list[list[Any]]:
+    def race(self, opener: Opener, store: Any, rounds: Sequence[Sequence[Move]]) -> list[list[Any]]:
         """Run the rounds on what ``opener`` opens in each process."""
         del store
         # A racer whose store did not open has left the others of an earlier race waiting, in vain.
@@ -86,6 +84,12 @@ class Start:
         cls.line = line
 
 
+def close(store: Any) -> None:
+    """Close a store, if it is one of those that can be closed."""
+    if hasattr(store, "close"):
+        store.close()
+
+
 def _by_racer(rounds: Sequence[Sequence[Move]], size: int) -> list[list[Move]]:
     columns = [list(moves) for moves in zip(*rounds, strict=True)]
     # One racer more or less would wait for ever.
@@ -103,10 +107,10 @@ def _open_and_run(opener: Opener, moves: Sequence[Move]) -> list[Any]:
     try:
         return _run(store, Start.line, moves)
     finally:
-        store.close()
+        close(store)
 
 
-def _run(store: SessionStore, start: Meeting, moves: Sequence[Move]) -> list[Any]:
+def _run(store: Any, start: Meeting, moves: Sequence[Move]) -> list[Any]:
     results: list[Any] = []
     failures: list[Exception] = []
     for move in moves:

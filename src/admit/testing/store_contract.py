@@ -6,8 +6,6 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from admit import tokens
 from admit.model import Authentication, Client, Ending, EndReason, Factor
 from admit.testing.samples import NOW, REVOKED, a_session
@@ -16,7 +14,7 @@ from admit.testing.store_machine import run_beside_memory
 from admit.testing.store_races import StoreRaces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from admit.model import Session
     from admit.store import SessionStore
@@ -42,13 +40,6 @@ class StoreContract(StoreEndings, StoreRaces):
 
     .. versionadded:: 0.1
     """
-
-    @pytest.fixture
-    def store(self, opener: Opener) -> Iterator[SessionStore]:
-        """Open the store under test."""
-        store = opener()
-        yield store
-        store.close()
 
     # -- keeping ---------------------------------------------------------------------------------
 

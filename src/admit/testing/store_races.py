@@ -7,9 +7,7 @@ from datetime import timedelta
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from admit.testing.racing import Processes, Threads
+from admit.testing.contract import Contract
 from admit.testing.samples import NOW, REVOKED, a_session
 
 if TYPE_CHECKING:
@@ -24,25 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["StoreRaces"]
 
 _ROUNDS = 10
-_PROCESSES = pytest.StashKey[Processes]()
 
 
-class StoreRaces:
+class StoreRaces(Contract):
     """The part of the contract that is about doing things at once."""
-
-    #: Whether what one object of the store keeps is seen by another, in other processes too.
-    shared = True
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run each race with threads, and with processes where they can see the same sessions."""
-        if "crew" in metafunc.fixturenames:
-            kinds = ["threads", "processes"] if self.shared else ["threads"]
-            metafunc.parametrize("crew", kinds, indirect=True)
-
-    @pytest.fixture
-    def crew(self, request: pytest.FixtureRequest) -> Crew:
-        """Call for the racers."""
-        return Threads() if request.param == "threads" else _processes(request.config)
 
     def test_one_caller_ends_a_session(self, opener: Opener, store: SessionStore, crew: Crew) -> None:
         """Of many callers who end one session exactly one did it, and the reason that is kept is that one's."""
@@ -194,15 +177,6 @@ class StoreRaces:
             removed.append(count)
         assert sum(removed) == over
         assert list(store.list_sessions("ada")) == [living]
-
-
-def _processes(config: pytest.Config) -> Processes:
-    # They take a second to start, so that they serve for all stores.
-    crew = config.stash.get(_PROCESSES, None)
-    if crew is None:
-        crew = config.stash[_PROCESSES] = Processes()
-        config.add_cleanup(crew.close)
-    return crew
 
 
 def _added(store: SessionStore) -> list[Session]:

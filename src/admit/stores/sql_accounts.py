@@ -1,0 +1,152 @@
+"""Accounts in SQLite or PostgreSQL; their identifiers have a table of their own, in which each key is unique."""
+# ruff: noqa: S608 -- only names that were checked and our own words are put together; values are always arguments
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from admit.errors import IdentifierTaken
+from admit.model import Account, Identifier, IdentifierKind
+from admit.stores.sql_credentials import SqlCredentials, credential_row
+from admit.stores.sql_rows import microseconds, moment, optional, optional_moment, readable
+from admit.stores.sql_statements import Wording
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from admit.model import Credential
+    from admit.stores.sql_part import Run
+    from admit.stores.sql_rows import Row
+    from admit.stores.sql_statements import Dialect
+
+__all__ = ["AccountStatements", "SqlAccounts"]
+
+_ACCOUNT = ("id", "created_at", "locked_at", "closed_at", "roles", "revision")
+_IDENTIFIER = ("key", "account_id", "position", "kind", "value", "verified_at")
+_READ = ", ".join([*(f"a.{one}" for one in _ACCOUNT), "i.kind", "i.value", "i.key", "i.verified_at"])
+# What was written since the mark is undone without giving the connection up: a name that is taken costs as little as
+# one that is free.
+_MARK, _UNDO = "SAVEPOINT before", "ROLLBACK TO before"
+
+
+class AccountStatements(Wording):
+    """The statements about accounts and identifiers."""
+
+    def __init__(self, dialect: Dialect, schema: str | None, prefix: str) -> None:
+        super().__init__(dialect, schema, prefix)
+        accounts, identifiers = self._table("accounts"), self._table("identifiers")
+        read = f"SELECT {_READ} FROM {accounts} a LEFT JOIN {identifiers} i ON i.account_id = a.id"
+        order = "ORDER BY a.id, i.position"
+        page = f"SELECT id FROM {accounts} WHERE id > ? ORDER BY id LIMIT ?"
+        self.add: str = self._insert(accounts, _ACCOUNT)
+        self.claim: str = f"{self._insert(identifiers, _IDENTIFIER)} ON CONFLICT DO NOTHING RETURNING 1"
+        self.get: str = self._marked(f"{read} WHERE a.id = ? {order}")
+        self.find: str = self._marked(
+            f"{read} WHERE a.id = (SELECT account_id FROM {identifiers} WHERE key = ?) {order}"
+        )
+        self.list: str = self._marked(f"{read} WHERE a.id IN ({page}) {order}")
+        self.count: str = f"SELECT count(*) FROM {accounts}"
+        self.replace: str = self._marked(
+            f"UPDATE {accounts} SET created_at = ?, locked_at = ?, closed_at = ?, roles = ?, revision = revision + 1"
+            f" WHERE id = ? AND revision = ? RETURNING 1"
+        )
+        self.delete: str = self._marked(f"DELETE FROM {accounts} WHERE id = ? RETURNING 1")
+        self.give_up: str = self._marked(f"DELETE FROM {identifiers} WHERE account_id = ?")
+
+
+class SqlAccounts(SqlCredentials):
+    """The verbs of :class:`admit.store.AccountStore`."""
+
+    _for_accounts: AccountStatements
+
+    def add_account(self, account: Account, *credentials: Credential) -> None:
+        """Keep a new account and its first credentials, in one step."""
+        with self._database.transaction() as run:
+            run(_MARK)
+            is_free = self._claim(run, account.id, account.identifiers)
+            if is_free:
+                run(self._for_accounts.add, (account.id, *_row(account), account.revision))
+                for credential in credentials:
+                    run(self._for_credentials.add, credential_row(credential))
+        if not is_free:
+            raise IdentifierTaken
+
+    def get_account(self, account_id: str) -> Account | None:
+        """Return the account with this id, or ``None``."""
+        return next(iter(self._read(self._for_accounts.get, account_id)), None)
+
+    def find_account(self, key: str) -> Account | None:
+        """Return the account that has an identifier with this canonical key, or ``None``."""
+        return next(iter(self._read(self._for_accounts.find, key)), None)
+
+    def replace_account(self, old: Account, new: Account) -> bool:
+        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
+        with self._database.transaction() as run:
+            run(_MARK)
+            if not run(self._for_accounts.replace, (*_row(new), old.id, old.revision)):
+                return False
+            run(self._for_accounts.give_up, (old.id,))
+            is_free = self._claim(run, old.id, new.identifiers)
+        if not is_free:
+            raise IdentifierTaken
+        return True
+
+    def delete_account(self, account_id: str) -> bool:
+        """Forget the account and its credentials; ``False`` if there is none."""
+        with self._database.transaction() as run:
+            deleted = bool(run(self._for_accounts.delete, (account_id,)))
+            if deleted:
+                run(self._for_accounts.give_up, (account_id,))
+                run(self._for_credentials.delete_all, (account_id,))
+        return deleted
+
+    def list_accounts(self, *, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts whose id follows ``after``, in the order of their ids."""
+        return self._read(self._for_accounts.list, after, limit)
+
+    def count_accounts(self) -> int:
+        """Return how many accounts there are."""
+        return int(self._database.ask(self._for_accounts.count, ())[0][0])
+
+    def _read(self, statement: str, *values: object) -> list[Account]:
+        found = self._database.ask(statement, values)
+        return [_account(account, list(rows)) for account, rows in groupby(found, lambda row: row[: len(_ACCOUNT)])]
+
+    def _claim(self, run: Run, account_id: str, identifiers: Sequence[Identifier]) -> bool:
+        """Write the identifiers, or undo everything since the mark if one of them is taken."""
+        # All in one order, so that two who want the same names never wait for each other.
+        for position, one in sorted(enumerate(identifiers), key=lambda numbered: numbered[1].key):
+            row = (one.key, account_id, position, one.kind.value, one.value, optional(one.verified_at))
+            if not run(self._for_accounts.claim, row):
+                run(_UNDO)
+                return False
+        return True
+
+
+def _row(account: Account) -> Row:
+    return (
+        microseconds(account.created_at),
+        optional(account.locked_at),
+        optional(account.closed_at),
+        json.dumps(sorted(account.roles)),
+    )
+
+
+def _account(row: Row, rows: list[Row]) -> Account:
+    account_id, created_at, locked_at, closed_at, roles, revision = row
+    with readable():
+        return Account(
+            account_id,
+            tuple(_identifier(*one[len(_ACCOUNT) :]) for one in rows if one[len(_ACCOUNT)] is not None),
+            moment(created_at),
+            optional_moment(locked_at),
+            optional_moment(closed_at),
+            frozenset(json.loads(roles)),
+            int(revision),
+        )
+
+
+def _identifier(kind: str, value: str, key: str, verified_at: int | None) -> Identifier:
+    return Identifier(IdentifierKind(kind), value, key, optional_moment(verified_at))

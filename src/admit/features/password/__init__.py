@@ -14,8 +14,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
-from admit.features.password.hashing import Hasher
-from admit.features.password.policy import BreachCheck
 
 from admit import identifiers, tokens
 from admit.errors import (
@@ -29,6 +27,9 @@ from admit.errors import (
 from admit.events import Event, LoginFailed
 from admit.feature import Context, Demand, Face, Feature, Reply, Secret, Shown, Signed, action
 from admit.features.password import policy
+from admit.features.password.breaches import BreachCheck
+from admit.features.password.hashing import Hasher
+from admit.features.password.pool import Pool
 from admit.model import Credential, Factor
 from admit.settings import setting
 
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 _KNOW = frozenset({Factor.KNOW})
+_BREACHED = Text("This password is known from a breach of another site. Please choose one that nobody has.")
 # How often to try again when another request changes the same password first.
 _TRIES = 5
 
@@ -128,8 +130,7 @@ class Password(Feature):
             memory_kib=self.memory_kib,
             time_cost=self.time_cost,
             parallelism=self.parallelism,
-            at_once=self.hashes_at_once,
-            waiting=self.logins_at_once,
+            pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
         )
 
     # -- actions -----------------------------------------------------------------------------------
@@ -211,8 +212,9 @@ class Password(Feature):
             secret,
             minimum=self._minimum(ctx, account),
             words=[ctx.site_name, *(one.value for one in account.identifiers)],
-            breach_check=self.breach_check,
         )
+        if self.breach_check is not None and self.breach_check.count(secret):
+            raise InvalidInput({"password": _BREACHED})
         return Credential(
             id=tokens.new_id(),
             kind=self.name,

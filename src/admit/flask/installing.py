@@ -14,6 +14,7 @@ from admit.flask.blueprint import mount
 from admit.flask.mailing import Mailing, public_url
 from admit.flask.pages import Pages
 from admit.flask.settings import AccountSettings
+from admit.flask.trying import mount_description
 from admit.mail import MailSettings, sender_of
 from admit.throttle import ThrottleSettings
 
@@ -60,6 +61,7 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     mailing.path = pages.path
     keeper.accounts = accounts
     mount(app, accounts, pages)
+    mount_description(app, accounts)
     _send_the_refused_to_our_pages(app, login_manager, accounts)
     return accounts
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from schemathesis import APIOperation, BaseSchema, Case, CheckContext, Response
 
+    from admit.mail import Message
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -43,6 +46,8 @@ CHECKS = [
 REFUSED = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 409, 413, 415, 422]}}}
 #: So many tries that what is sent is looked at, and not only counted.
 PLENTY = 1_000_000
+#: The features that a life from signing up to signing out takes.
+LIFE = {"account", "devices", "mail_verification", "password", "password_reset", "reauthenticate", "registration"}
 #: The same cases each time: a fuzzer that finds something on one day only is of no use in CI.
 BOUNDED = settings(
     max_examples=25,
@@ -63,7 +68,8 @@ class Site:
         self.app.config.update({f"ADMIT_THROTTLE_{name}": PLENTY for name in limits})
         self.app.config.update(TESTING=True, ADMIT_PUBLIC_URL="https://app.example")
         self.store = MemoryStore()
-        self.manager = LoginManager(self.app, store=self.store, features=everything(), mail=lambda message: None)
+        self.mails: list[Message] = []
+        self.manager = LoginManager(self.app, store=self.store, features=everything(), mail=self.mails.append)
         self.gate = self.manager.sessions.gate
         self.schema: BaseSchema = schemathesis.openapi.from_wsgi(
             "/api/openapi.json", self.app, config=schemathesis.Config.from_dict(REFUSED)
@@ -128,3 +134,47 @@ def test_what_is_forbidden_is_refused_in_a_way_that_is_described(
         case.call_and_validate(headers=headers(), checks=[*CHECKS, negative_data_rejection, known_code])
 
     send()
+
+
+def test_what_succeeds_is_answered_as_described() -> None:
+    """From signing up to signing out, each success has the status and the body that its operation describes."""
+    removed = LIFE - {one.name for one in everything()}
+    if removed:
+        pytest.skip(f"without {', '.join(sorted(removed))} there is no such life")
+    client = SITE.app.test_client()
+
+    def send(name: str, status: int, path: str = "", **fields: str) -> Any:
+        operation = next(one for one in OPERATIONS.values() if one.definition.raw["operationId"] == name)
+        body = {} if operation.method == "get" else {"json": fields}
+        answer = client.open(path or operation.path, method=operation.method, **body)
+        assert answer.status_code == status, answer.text
+        operation.validate_response(answer)
+        return answer.json
+
+    def token() -> str:
+        link = re.search(r"https://app\.example/\S*/([\w.-]{20,})", SITE.mails[-1].text)
+        assert link
+        return link[1]
+
+    person = {"email": "grace@example.org", "password": "a phrase that nobody else has 9"}
+    names = {"identifier": person["email"], "password": person["password"]}
+    send("password_strength", 200, password=person["password"])
+    send("registration_sign_up", 202, **person)
+    send("mail_verification_request", 202, email=person["email"])
+    send("mail_verification_confirm", 200, token=token())
+    send("password_reset_ask", 202, identifier=person["email"])
+    send("password_reset_choose", 200, token=token(), password=person["password"])
+    first = client
+    send("password_login", 200, **names)
+    client = SITE.app.test_client()
+    send("password_login", 200, **names)
+    send("account_show", 200)
+    send("reauthenticate_show", 200)
+    devices = send("devices_show", 200)["devices"]
+    other = next(one["id"] for one in devices if not one["is_this"])
+    send("devices_end", 200, path=f"/api/account/devices/{other}")
+    send("devices_end_others", 200)
+    send("password_confirm", 200, password=person["password"])
+    send("password_change", 200, old_password=person["password"], password="another phrase that nobody has 9")
+    send("account_sign_out", 204)
+    assert first.get("/api/account/").status_code == 401

@@ -43,6 +43,7 @@ class RequestForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     word: Secret
     arms: int = 6
+    colour: str | None = None
 
 
 class Snow(Feature):
@@ -160,6 +161,10 @@ def test_a_feature_of_somebody_else_is_described_by_what_it_declares() -> None:
     schemas = described["components"]["schemas"]
     assert schemas["Flake"]["description"] == "A flake of `snow`; see `Account`."
     # An answer always has the field that a form may leave out.
+    assert schemas["RequestForm"]["properties"]["arms"] == {
+        "type": "integer",
+        "description": "`6` when it is left out.",
+    }
     assert schemas["Flake"]["required"] == ["arms"]
     assert schemas["RequestForm"]["required"] == ["word"]
     assert schemas["RequestForm"]["properties"]["word"]["writeOnly"] is True

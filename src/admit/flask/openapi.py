@@ -149,8 +149,8 @@ class _Schemas:
         for schema in self.components.values():
             schema["description"] = _prose(schema.get("description", "")).text
         sent = _reachable([self._found[kind] for kind in inputs], self.components)
-        for name in self.components.keys() - sent:
-            _say_that_defaults_are_there(self.components[name])
+        for name, schema in self.components.items():
+            _put_defaults_into_words(schema, is_sent=name in sent)
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type: a reference, if it has a name."""
@@ -169,12 +169,19 @@ def _reachable(schemas: Iterable[dict[str, Any]], components: Mapping[str, dict[
     return found
 
 
-def _say_that_defaults_are_there(schema: dict[str, Any]) -> None:
-    """Demand what an answer always has: a default is for whoever leaves something out, and we don't."""
+def _put_defaults_into_words(schema: dict[str, Any], *, is_sent: bool) -> None:
+    """Say what is taken for a field that is left out; generators take a default for something that has to be sent.
+
+    In an answer a default is nobody's business: the field is always there.
+    """
     for name, part in schema.get("properties", {}).items():
-        if "default" in part:
-            del part["default"]
+        if "default" not in part:
+            continue
+        default = part.pop("default")
+        if not is_sent:
             schema["required"].append(name)
+        elif default is not None:
+            part["description"] = f"`{msgspec.json.encode(default).decode()}` when it is left out."
 
 
 def _operation(bound: Bound, schemas: _Schemas) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 import re
 from http import HTTPStatus
+from importlib import metadata
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-import admit
 from admit.errors import (
     BodyTooLarge,
     CrossSiteRequest,
@@ -115,7 +115,7 @@ def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]
     tagged = dict.fromkeys(bound.feature.name for bound in bounds)
     return {
         "openapi": "3.1.0",
-        "info": {"title": accounts.mailing.site_name, "version": admit.__version__, "description": _ABOUT},
+        "info": {"title": accounts.mailing.site_name, "version": metadata.version("admit"), "description": _ABOUT},
         "tags": [{"name": name, "description": _prose(type(accounts.features[name])).text} for name in tagged],
         "paths": paths,
         "components": {
@@ -145,7 +145,7 @@ class _Schemas:
         outputs = [action.output for action in actions if action.output is not NoneType]
         kinds = list(dict.fromkeys([*inputs, *outputs, Problem]))
         found, self.components = msgspec.json.schema_components(kinds, ref_template=_PLACE)
-        self._found = dict(zip(kinds, found, strict=True))
+        self._found: dict[Any, dict[str, Any]] = dict(zip(kinds, found, strict=True))
         for schema in self.components.values():
             schema["description"] = _prose(schema.get("description", "")).text
         sent = _reachable([self._found[kind] for kind in inputs], self.components)
@@ -206,7 +206,9 @@ def _operation(bound: Bound, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _parameters(action: Action) -> list[dict[str, Any]]:
-    parameters = [{"name": name, "in": "path", "required": True, "schema": _PART} for name in action.arguments]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": _PART} for name in action.arguments
+    ]
     if _logs_in(action):
         schema = {"type": "string", "enum": ["bearer"]}
         words = f"Asks for the session token in the header {TOKEN_HEADER}, and not in a cookie."

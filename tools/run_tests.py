@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The programs that tests drive, and the packages of Debian that bring them.
 PROGRAMS = {
     "chromium": ["chromium", "fonts-liberation"],
+    "npm": ["nodejs", "npm"],
     "redis-server": ["redis-server"],
     "postgres": ["postgresql"],
 }

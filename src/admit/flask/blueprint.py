@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, current_app, json
+from flask import Blueprint
 from jinja2 import FileSystemLoader
 
 from admit.feature import Demand, Face
@@ -17,7 +17,6 @@ from admit.flask.answers import REFUSALS, as_json, as_problem, harden, problem_o
 from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
 from admit.flask.languages import best_language
-from admit.flask.openapi import describe
 from admit.flask.redirects import redirect_to
 
 if TYPE_CHECKING:
@@ -48,20 +47,11 @@ def mount(app: Flask, accounts: Accounts, pages: Pages) -> None:
         for face, method, path, view in _routes(accounts, pages, bound):
             endpoint = f"{bound.feature.name}_{bound.action.name}_{face}"
             blueprint.add_url_rule(path, endpoint, view, methods=[method], provide_automatic_options=False)
-    blueprint.add_url_rule("/api/openapi.json", "openapi", _describing(accounts), methods=["GET"])
     for place, name in _well_known(accounts):
         app.add_url_rule(f"/.well-known/{place}", f"admit_{place}", _going_to(pages, name), methods=["GET"])
     for kind in REFUSALS:
         blueprint.register_error_handler(kind, _refusing(accounts, pages))
     app.register_blueprint(blueprint)
-
-
-def _describing(accounts: Accounts) -> Callable[[], Response]:
-    def view() -> Response:
-        """Answer with the description of the JSON API."""
-        return current_app.response_class(json.dumps(describe(accounts)), mimetype="application/json")
-
-    return view
 
 
 def _well_known(accounts: Accounts) -> list[tuple[str, str]]:

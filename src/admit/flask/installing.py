@@ -15,6 +15,7 @@ from admit.flask.mailing import Mailing, public_url
 from admit.flask.pages import Pages
 from admit.flask.settings import AccountSettings
 from admit.flask.starting import refuse_memory_for_many, refuse_weak_secrets
+from admit.flask.trying import mount_description
 from admit.mail import MailSettings, sender_of
 from admit.throttle import ThrottleSettings
 
@@ -63,6 +64,7 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     mailing.path = pages.path
     keeper.accounts = accounts
     mount(app, accounts, pages)
+    mount_description(app, accounts)
     _send_the_refused_to_our_pages(app, login_manager, accounts)
     return accounts
 

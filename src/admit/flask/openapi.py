@@ -1,11 +1,17 @@
-"""The description of the JSON API, made of the actions: OpenAPI 3.1."""
+"""The description of the JSON API, made of the actions: OpenAPI 3.1.
+
+Nothing is described by hand, so that the description can't drift from what is served; a test sends what it allows and
+forbids, and holds each answer to it.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from importlib import metadata
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -21,25 +27,52 @@ from admit.errors import (
     Unavailable,
     UnsupportedBody,
 )
-from admit.feature import Demand, Face
+from admit.feature import Demand, Face, Signed
+from admit.flask.blueprint import CARRIER
+from admit.flask.session_cookie import TOKEN_HEADER, secure_name
+from admit.model import EndReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from admit.errors import AdmitError
+    from admit.feature import Action
     from admit.flask.accounts import Accounts, Bound
 
-__all__ = ["describe"]
+__all__ = ["Problem", "ProblemMethod", "codes_of", "describe"]
 
 _PLACE = "#/components/schemas/{name}"
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
-_UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
-#: Roles of Sphinx, which mean nothing to a reader of the description.
-_ROLE = re.compile(r":\w+:`~?([^`]+)`|``([^`]+)``")
+_PART = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
+
+#: Marks of Sphinx, which mean nothing to a reader of the description.
+_ROLE = re.compile(r":\w+:`~?\.?([^`]+)`|``([^`]+)``")
+# What is for developers begins with a directive, or with the name of a section.
+_FOR_DEVELOPERS = re.compile(r"(?:^|\n)(?:\.\. |(?:Args|Raises|Returns|Yields):\n)")
+_SENTENCE = re.compile(r"(.+?[.?!])(?:\s+|$)(.*)", re.DOTALL)
+
+#: What any request may get that sends something.
+_OF_BODIES: tuple[type[AdmitError], ...] = (MalformedBody, BodyTooLarge, UnsupportedBody, InvalidInput)
+
+_ABOUT = """Accounts: signing up, signing in, and what belongs to it.
+
+A browser is given its session in a cookie. A client without cookies sends `Admit-Carrier: bearer` when it signs in,
+finds its token in the header `Admit-Token` of the answer, and sends it as a bearer token from then on; whenever an
+answer has that header again, the token in it takes the place of the one before.
+
+What was refused is said in a problem document (RFC 9457), whose `code` is stable."""
+
+
+class ProblemMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to get what was missing: a feature, and where its action is."""
+
+    name: str
+    method: str
+    path: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong, as RFC 9457 has it: the code is stable, the sentences are for people."""
+    """Why something was refused (RFC 9457). The code is stable; the sentences are for people, in their language."""
 
     type: str
     title: str
@@ -48,111 +81,211 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     error: str
     fields: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-    methods: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    methods: list[ProblemMethod] | msgspec.UnsetType = msgspec.UNSET
 
 
-def describe(accounts: Accounts) -> dict[str, Any]:
+class _Prose(NamedTuple):
+    """What a docstring says to somebody who only calls: its first sentence, and the rest."""
+
+    summary: str
+    rest: str
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(filter(None, self))
+
+
+def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of an application's accounts.
 
     Args:
         accounts: Its features, and where they are.
+        cookie: The name of the session's cookie; the one that it has over https when it is missing.
 
     .. versionadded:: 0.2
     """
     bounds = [one for one in accounts.actions() if Face.JSON in one.action.faces]
-    kinds: list[Any] = [one.action.input for one in bounds] + [one.action.output for one in bounds]
-    structs = [kind for kind in dict.fromkeys(kinds) if kind is not None and kind is not type(None)]
-    _, schemas = msgspec.json.schema_components([*structs, Problem], ref_template=_PLACE)
+    schemas = _Schemas([one.action for one in bounds])
     paths: dict[str, dict[str, Any]] = {}
     for bound in bounds:
         path = accounts.settings.api_prefix + _ARGUMENT.sub(r"{\1}", bound.action.path)
-        paths.setdefault(path, {})[bound.action.method.lower()] = _operation(bound)
+        paths.setdefault(path, {})[bound.action.method.lower()] = _operation(bound, schemas)
+    tagged = dict.fromkeys(bound.feature.name for bound in bounds)
     return {
         "openapi": "3.1.0",
-        "info": {"title": accounts.mailing.site_name, "version": "1"},
+        "info": {"title": accounts.mailing.site_name, "version": metadata.version("admit"), "description": _ABOUT},
+        "tags": [{"name": name, "description": _prose(type(accounts.features[name])).text} for name in tagged],
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": _schemes(accounts)},
-        "tags": [{"name": one.name, "description": _text(type(one))} for one in accounts.features.values()],
+        "components": {
+            "schemas": schemas.components,
+            "securitySchemes": {
+                "cookie": {"type": "apiKey", "in": "cookie", "name": cookie or secure_name(accounts.keeper.cookie)},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
     }
 
 
-def _operation(bound: Bound) -> dict[str, Any]:
+def codes_of(error: type[AdmitError]) -> list[str]:
+    """Return the codes that problem documents of this error may have."""
+    reasons = EndReason if issubclass(error, SessionRequired) else ()
+    return [error.code, *(f"session_{reason.value}" for reason in reasons)]
+
+
+class _Schemas:
+    """The schemas of all that goes in and out, by the type that they are made of.
+
+    Two features may name a type alike. Then msgspec gives both their full names.
+    """
+
+    def __init__(self, actions: Iterable[Action]) -> None:
+        inputs = [action.input for action in actions if action.input is not None]
+        outputs = [action.output for action in actions if action.output is not NoneType]
+        kinds = list(dict.fromkeys([*inputs, *outputs, Problem]))
+        found, self.components = msgspec.json.schema_components(kinds, ref_template=_PLACE)
+        self._found: dict[Any, dict[str, Any]] = dict(zip(kinds, found, strict=True))
+        for schema in self.components.values():
+            schema["description"] = _prose(schema.get("description", "")).text
+        sent = _reachable([self._found[kind] for kind in inputs], self.components)
+        for name, schema in self.components.items():
+            _put_defaults_into_words(schema, is_sent=name in sent)
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """Return the schema of a type: a reference, if it has a name."""
+        return self._found[kind]
+
+
+def _reachable(schemas: Iterable[dict[str, Any]], components: Mapping[str, dict[str, Any]]) -> set[str]:
+    """Return the names of the components that these schemas refer to, at whatever depth."""
+    found: set[str] = set()
+    waiting = list(schemas)
+    while waiting:
+        text = msgspec.json.encode(waiting.pop()).decode()
+        names = set(re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', text)) - found
+        found |= names
+        waiting += [components[name] for name in names]
+    return found
+
+
+def _put_defaults_into_words(schema: dict[str, Any], *, is_sent: bool) -> None:
+    """Say what is taken for a field that is left out; generators take a default for something that has to be sent.
+
+    In an answer a default is nobody's business: the field is always there.
+    """
+    for name, part in schema.get("properties", {}).items():
+        if "default" not in part:
+            continue
+        default = part.pop("default")
+        if not is_sent:
+            schema["required"].append(name)
+        elif default is not None:
+            part["description"] = f"`{msgspec.json.encode(default).decode()}` when it is left out."
+
+
+def _operation(bound: Bound, schemas: _Schemas) -> dict[str, Any]:
     action = bound.action
+    summary, description = _prose(action.function)
     described: dict[str, Any] = {
         "operationId": f"{bound.feature.name}_{action.name}",
         "tags": [bound.feature.name],
-        "summary": str(action.title),
-        "description": _text(action.function),
-        "parameters": [_argument(name) for name in action.arguments],
-        "responses": {**_success(bound), **_refusals(_errors(bound))},
+        "summary": summary or str(action.title),
+        "responses": _success(action, schemas) | _refusals(_errors(action), schemas),
     }
+    if description:
+        described["description"] = description
+    if parameters := _parameters(action):
+        described["parameters"] = parameters
     if action.input is not None:
-        content = {"application/json": {"schema": _reference(action.input)}}
+        content = {"application/json": {"schema": schemas.of(action.input)}}
         described["requestBody"] = {"required": True, "content": content}
     if action.demands is not Demand.NOTHING:
         described["security"] = [{"cookie": []}, {"bearer": []}]
     return described
 
 
-def _argument(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+def _parameters(action: Action) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": _PART} for name in action.arguments
+    ]
+    if _logs_in(action):
+        schema = {"type": "string", "enum": ["bearer"]}
+        words = f"Asks for the session token in the header {TOKEN_HEADER}, and not in a cookie."
+        parameters.append({"name": CARRIER, "in": "header", "description": words, "schema": schema})
+    return parameters
 
 
-def _success(bound: Bound) -> dict[str, Any]:
-    output = bound.action.output
-    if output is None or output is type(None):
-        return {"204": {"description": "Done."}}
-    content = {"application/json": {"schema": _reference(output)}}
-    return {str(bound.action.status): {"description": _text(output), "content": content}}
+def _logs_in(action: Action) -> bool:
+    return action.output is Signed and action.demands is Demand.NOTHING
 
 
-def _errors(bound: Bound) -> list[type[AdmitError]]:
+def _success(action: Action, schemas: _Schemas) -> dict[str, Any]:
+    output = action.output
+    if output is NoneType:
+        return {str(HTTPStatus.NO_CONTENT.value): {"description": "Done."}}
+    described: dict[str, Any] = {
+        "description": _prose(output).text or "Done.",
+        "content": {"application/json": {"schema": schemas.of(output)}},
+    }
+    if _logs_in(action) or action.demands is not Demand.NOTHING:
+        words = "The session token from now on, for a client that carries it in a bearer header."
+        described["headers"] = {TOKEN_HEADER: {"description": words, "schema": {"type": "string"}}}
+    return {str(action.status): described}
+
+
+def _errors(action: Action) -> list[type[AdmitError]]:
     """Return what an action may answer instead, those first that it names itself."""
-    action = bound.action
     found: list[type[AdmitError]] = [*action.errors, CrossSiteRequest, Unavailable]
     if action.demands is not Demand.NOTHING:
         found.append(SessionRequired)
     if action.demands is Demand.FRESH:
         found.append(ReauthenticationRequired)
-    if action.method in _UNSAFE:
-        found += [MalformedBody, BodyTooLarge, UnsupportedBody, InvalidInput]
+    if action.method != "GET":
+        found += _OF_BODIES
     if action.input is not None:
         found += [Throttled, Overloaded]
     return list(dict.fromkeys(found))
 
 
-def _refusals(errors: Iterable[type[AdmitError]]) -> dict[str, Any]:
+def _refusals(errors: Iterable[type[AdmitError]], schemas: _Schemas) -> dict[str, Any]:
     by_status: dict[int, list[type[AdmitError]]] = {}
     for error in errors:
         by_status.setdefault(error.status, []).append(error)
-    return {str(status): _refusal(status, by_status[status]) for status in sorted(by_status)}
+    return {str(status): _refusal(status, by_status[status], schemas) for status in sorted(by_status)}
 
 
-def _refusal(status: int, errors: list[type[AdmitError]]) -> dict[str, Any]:
-    said = " ".join(f"`{error.code}`: {error.message}" for error in errors)
+def _refusal(status: int, errors: Iterable[type[AdmitError]], schemas: _Schemas) -> dict[str, Any]:
+    coded = [(code, error) for error in errors for code in codes_of(error)]
+    examples = {code: {"value": _example(error, code)} for code, error in coded}
     described: dict[str, Any] = {
-        "description": said,
-        "content": {"application/problem+json": {"schema": _reference(Problem)}},
+        "description": "\n".join(f"- `{code}`: {error.message}" for code, error in coded),
+        "content": {"application/problem+json": {"schema": schemas.of(Problem), "examples": examples}},
     }
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        after = {"description": "Seconds until the next try is worth making.", "schema": {"type": "integer"}}
-        described["headers"] = {"Retry-After": after}
+        words, whole = "Seconds until the next try is worth making.", {"type": "integer", "minimum": 0}
+        described["headers"] = {"Retry-After": {"description": words, "required": True, "schema": whole}}
+    elif status == HTTPStatus.UNAUTHORIZED:
+        words = "The scheme, which makes no browser open a dialogue of its own."
+        described["headers"] = {"WWW-Authenticate": {"description": words, "schema": {"type": "string"}}}
     return described
 
 
-def _schemes(accounts: Accounts) -> dict[str, Any]:
-    name = f"__Host-{accounts.keeper.cookie.name}"
+def _example(error: type[AdmitError], code: str) -> dict[str, Any]:
     return {
-        "cookie": {"type": "apiKey", "in": "cookie", "name": name},
-        "bearer": {"type": "http", "scheme": "bearer"},
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.message,
+        "code": code,
+        "error": error.message,
     }
 
 
-def _reference(kind: type) -> dict[str, str]:
-    return {"$ref": _PLACE.format(name=kind.__name__)}
-
-
-def _text(described: object) -> str:
-    """Return a docstring without the marks of Sphinx and without what is for developers."""
-    text = (inspect.getdoc(described) or "").partition("\n\n..")[0]
-    return _ROLE.sub(lambda found: f"`{found[1] or found[2]}`", text).strip()
+def _prose(described: object) -> _Prose:
+    """Return what a docstring says, without the marks of Sphinx and without what is for developers."""
+    text = described if isinstance(described, str) else inspect.getdoc(described) or ""
+    text = _FOR_DEVELOPERS.split(inspect.cleandoc(text))[0].strip()
+    text = _ROLE.sub(lambda found: f"`{(found[1] or found[2]).rpartition('.')[2]}`", text)
+    # A paragraph is one line, since some readers keep line breaks.
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    found = _SENTENCE.match(text)
+    return _Prose(found[1], found[2].strip()) if found else _Prose(text, "")

@@ -27,6 +27,7 @@ __all__ = [
     "cookie_value",
     "presented_token",
     "put_token",
+    "secure_name",
     "set_cookie",
 ]
 
@@ -150,8 +151,11 @@ def cookie_name(settings: CookieSettings, request: Request) -> str:
     ``__Host-`` keeps sibling hosts from planting one (RFC 6265bis, section 4.1.3.2). A cookie for a whole
     domain can only be ``__Secure-``, and development over plain http has no prefix at all.
     """
-    if _is_development(request):
-        return settings.name
+    return settings.name if _is_development(request) else secure_name(settings)
+
+
+def secure_name(settings: CookieSettings) -> str:
+    """Return the name that the cookie has everywhere but in development."""
     return f"__Secure-{settings.name}" if settings.domain else f"__Host-{settings.name}"
 
 

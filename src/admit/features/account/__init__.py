@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -23,7 +23,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None
     is_verified: bool
     roles: list[str]
-    created_at: datetime
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class AccountPages(Feature):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -23,9 +23,9 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     address: str | None
-    created_at: datetime
-    seen_at: datetime
-    expires_at: datetime
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    seen_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
     is_remembered: bool
     is_this: bool
 

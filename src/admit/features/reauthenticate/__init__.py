@@ -6,7 +6,7 @@ import msgspec
 
 from admit.feature import Context, Demand, Feature, Reply, action
 
-__all__ = ["Reauthenticate", "Way", "Ways"]
+__all__ = ["OpenWays", "Reauthenticate", "Way"]
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     action: str
 
 
-class Ways(msgspec.Struct, frozen=True, kw_only=True):
+class OpenWays(msgspec.Struct, frozen=True, kw_only=True):
     """The ways that are open to this account."""
 
     ways: list[Way]
@@ -31,7 +31,7 @@ class Reauthenticate(Feature):
     name = "reauthenticate"
 
     @action("GET", "/reauthenticate", title="Confirm that it is you", demands=Demand.SESSION)
-    def show(self, ctx: Context) -> Reply[Ways]:
+    def show(self, ctx: Context) -> Reply[OpenWays]:
         """Return the ways in which the account can prove once more who it is."""
         session = ctx.demand_session()
         enrolled = {one.kind for one in ctx.credentials.list_credentials(session.subject)}
@@ -41,4 +41,4 @@ class Reauthenticate(Feature):
             if feature.proves is not None and name in enrolled
         ]
         # With one way only there is nothing to choose.
-        return Reply(Ways(ways=ways), to=ways[0].action if len(ways) == 1 else None)
+        return Reply(OpenWays(ways=ways), to=ways[0].action if len(ways) == 1 else None)

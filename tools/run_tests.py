@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import environment
@@ -34,9 +35,7 @@ def main() -> None:
     missing = install_programs()
     check()
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for version in pythons.SUPPORTED:
-        if version != here:
-            test_on(version)
+    test_on_others([version for version in pythons.SUPPORTED if version != here])
     print(f"== tests on Python {here}", flush=True)
     # Where something can't run, some lines are not reached, and that is no news.
     coverage = ["--cov", *(["--cov-fail-under=0"] if missing else [])]
@@ -59,15 +58,37 @@ def is_there(program: str) -> bool:
     return bool(shutil.which(program)) or any(Path("/").glob(f"{ELSEWHERE}/{program}"))
 
 
-def test_on(version: str) -> None:
-    """Run the tests on another Python, in an environment of its own."""
-    python = pythons.find(version)
-    if python is None:
+def test_on_others(versions: list[str]) -> None:
+    """Run the tests on other Pythons, all at once, each in an environment of its own."""
+    found = {version: pythons.find(version) for version in versions}
+    for version in [version for version, python in found.items() if python is None]:
         print(f"== Python {version} is not on this machine: nothing ran on it", flush=True)
-        return
-    inside = environment.make(f"dev-{version}", "dev", python)
-    print(f"== tests on Python {version}, without the browser and without building the documentation", flush=True)
-    stop_if_failed(pytest(str(inside), "-m", "not browser and not docs", "--quiet", "--no-header"))
+    environments = {
+        version: environment.make(f"dev-{version}", "dev", python) for version, python in found.items() if python
+    }
+    if environments:
+        names = " and ".join(environments)
+        print(f"== tests on Python {names}, without the browser and without building the documentation", flush=True)
+    with ThreadPoolExecutor(max_workers=len(versions)) as pool:
+        runs = {version: pool.submit(quiet_pytest, inside) for version, inside in environments.items()}
+    for version, run in runs.items():
+        print(f"== Python {version} said\n{run.result().stdout}", flush=True)
+    for run in runs.values():
+        stop_if_failed(run.result().returncode)
+
+
+def quiet_pytest(inside: Path) -> subprocess.CompletedProcess[str]:
+    """Run the tests with another Python, and keep what they say, so that two don't talk at once."""
+    command = [str(inside), "-m", "pytest", "-m", "not browser and not docs", "--quiet", "--no-header"]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def pytest(python: str, *arguments: str) -> int:

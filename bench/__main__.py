@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, enumeration, hashing, report, revocation, rotation, scale, stores
+from bench import dropin, enumeration, hashing, imports, report, revocation, rotation, scale, stores
 from bench.rounds import added, interleave, stay_on_one_core
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing"],
+        choices=["dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports"],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
@@ -36,6 +36,8 @@ def main() -> None:
         run_revocation()
     elif options.what == "hashing":
         sys.exit(1 if run_hashing() > hashing.TARGET and options.check else 0)
+    elif options.what == "imports":
+        sys.exit(1 if run_imports() > imports.TARGET and options.check else 0)
     elif options.what == "enumeration":
         run_enumeration()
     elif options.what == "rotation":
@@ -98,6 +100,18 @@ def run_hashing() -> float:
     print(table)
     report.write_text("hashing", table, command=report.command_line(), at=datetime.now(UTC))
     return max(one.p99 for (way, _), one in figures.items() if way == "pool") / idle
+
+
+def run_imports() -> float:
+    """Time imports; return the milliseconds that ours adds."""
+    figures = imports.measure()
+    rows = [f"| {one.name} | {one.median:.1f} | {one.fastest:.1f} |" for one in figures]
+    head = "| added to `import flask` by | median, ms | fastest, ms |"
+    about = f"{imports.ROUNDS} rounds in turns. Target: {imports.TARGET} ms."
+    table = "\n".join([about, "", head, "|---|---|---|", *rows])
+    print(table)
+    report.write_text("imports", table, command=report.command_line(), at=datetime.now(UTC))
+    return figures[0].median
 
 
 def run_enumeration() -> None:

@@ -223,7 +223,18 @@ def test_imports_that_go_round_are_found() -> None:
 def test_the_kernel_loads_no_framework_and_no_driver(module: str) -> None:
     """Importing the root, a module of the kernel or the stores loads no web framework and no driver."""
     heavy = WEB_FRAMEWORKS | set(DRIVERS) | LATE | ({"msgspec"} - KERNEL_MAY.get(module, set()))
-    name = "admit" if module == ROOT else f"admit.{module}"
-    code = f"import sys, {name}; print([name for name in {sorted(heavy)!r} if name in sys.modules])"
+    assert loaded_of(heavy, "admit" if module == ROOT else f"admit.{module}") == "[]"
+
+
+def test_logins_alone_load_nothing_of_accounts() -> None:
+    """Importing Admit for Flask loads neither what accounts need nor an event loop: each makes the start slower."""
+    heavy = set(DRIVERS) | LATE | {"asyncio", "msgspec", "admit.feature", "admit.flask.installing", "admit.flask.cli"}
+    assert loaded_of(heavy, "admit.flask") == "[]"
+    assert loaded_of({"admit.flask.guards"}, "admit.flask") == "['admit.flask.guards']"
+
+
+def loaded_of(names: set[str], module: str) -> str:
+    """Return which of these a new Python has loaded after one import, as it prints the list."""
+    code = f"import sys, {module}; print([name for name in {sorted(names)!r} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 -- our own words
-    assert ran.stdout.strip() == "[]"
+    return ran.stdout.strip()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -23,11 +20,17 @@ def call_loader(loader: Callable[[Any], Any], argument: Any) -> Any:
 
 
 def _wait_for(awaitable: Awaitable[Any]) -> Any:
+    # Imported by those only who have coroutines: it takes as long as a third of this package.
+    import asyncio
+
     coroutine = _await(awaitable)
     if not _in_event_loop():
         return asyncio.run(coroutine)
     # The user was touched inside an async view. Its event loop can't be entered a second time, so that
     # the loader gets one of its own, in a thread that sees the same request.
+    import contextvars
+    from concurrent.futures import ThreadPoolExecutor
+
     context = contextvars.copy_context()
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(context.run, asyncio.run, coroutine).result()
@@ -38,6 +41,8 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 
 def _in_event_loop() -> bool:
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
 from admit.flask import cookie_login, current, remember
-from admit.flask.accounts import by_name
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
-from admit.flask.cli import admit_commands
 from admit.flask.config import AUTH_HEADER_NAME
 from admit.flask.context import (
     application,
@@ -19,7 +17,6 @@ from admit.flask.context import (
     the_session,
 )
 from admit.flask.cookie_login import CookieLogin
-from admit.flask.installing import install
 from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.loaders import call_loader
 from admit.flask.opening import open_for
@@ -110,7 +107,7 @@ class LoginManager(Refusals[UserT]):
         checked_protection(cast("dict[str, Any]", app.config).get("SESSION_PROTECTION"))
         refuse_unknown_keys(app.config, [*ALL_SETTINGS, *(type(feature) for feature in self._features)])
         app.extensions["admit"] = FlaskSettings.from_mapping(app.config)
-        features = by_name(self._features, app.config)
+        features = self._features_by_name(app)
         if self._source is not None:
             self._keep_in_store(app, features)
         app.login_manager = self  # type: ignore[attr-defined]
@@ -118,6 +115,14 @@ class LoginManager(Refusals[UserT]):
             app.after_request(self._update_remember_cookie)  # a subclass wants to see every response
         if add_context_processor:
             app.context_processor(current._user_context_processor)  # noqa: SLF001 -- Flask-Login's name
+
+    def _features_by_name(self, app: Flask) -> Mapping[str, Feature]:
+        if not self._features:
+            return {}
+        # What features need is imported with the first one, so that logins alone start sooner.
+        from admit.flask.accounts import by_name
+
+        return by_name(self._features, app.config)
 
     def _keep_in_store(self, app: Flask, features: Mapping[str, Feature]) -> None:
         # The store is the manager's: a second application shares it, and the settings of the first.
@@ -136,6 +141,8 @@ class LoginManager(Refusals[UserT]):
             self.keeper = StoredLogin(self, gate, CookieSettings.from_mapping(app.config))
             self._stores = stores
         if features:
+            from admit.flask.installing import install
+
             install(
                 app,
                 self,
@@ -145,6 +152,8 @@ class LoginManager(Refusals[UserT]):
                 mail=self._mail,
                 clock=self._clock,
             )
+        from admit.flask.cli import admit_commands
+
         app.cli.add_command(admit_commands)
         if app.extensions["admit"].lazy_session:
             app.session_interface = LazySessionInterface(app.session_interface)

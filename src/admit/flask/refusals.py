@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flask import abort, flash, redirect
 
 from admit.flask import problems
-from admit.flask.answers import as_problem
 from admit.flask.callbacks import Callbacks, UserT
 from admit.flask.config import USE_SESSION_FOR_NEXT
 from admit.flask.context import application, configured, the_request, the_session
-from admit.flask.languages import best_language
 from admit.flask.redirects import asked_url, expand_login_view, login_url, make_next_param
 from admit.flask.signals import user_needs_refresh, user_unauthorized
 
@@ -59,6 +57,9 @@ class Refusals(Callbacks[UserT]):
         accounts = self.keeper.accounts
         if accounts is None:
             return problems.problem(error)
+        from admit.flask.answers import as_problem
+        from admit.flask.languages import best_language
+
         return as_problem(accounts, error, best_language(the_request()))
 
     def _send_to(self, view: str | None, message: Any, category: str) -> Any:

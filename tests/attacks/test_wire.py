@@ -98,8 +98,8 @@ def test_086_a_race_of_tries(served: Served) -> None:
     name = "nobody@people.example"
     answers = served.at_once("/sign-in", [{"identifier": name, "password": f"{WRONG_PASSWORD} {n}"} for n in range(50)])
     statuses = [answer.status_code for answer in answers]
-    # On a machine that is busy with something else some of the ten are told that it is.
-    assert statuses.count(401) + statuses.count(503) == 10
+    # On a machine that is busy with something else some are told that it is, and that was no try.
+    assert statuses.count(401) <= 10 <= statuses.count(401) + statuses.count(503)
     assert set(statuses) - {503} == {401, 429}
 
 

@@ -41,6 +41,15 @@ def store(postgres_server: PostgresServer, postgres_schema: str) -> Iterator[Sql
     store.close()
 
 
+@pytest.fixture
+def patient_store(postgres_server: PostgresServer, postgres_schema: str) -> Iterator[SqlStore]:
+    """Open a store that waits for what takes long on a busy machine."""
+    store = SqlStore(postgres_server.url, schema=postgres_schema, connect_timeout=PATIENCE, command_timeout=PATIENCE)
+    store.create()
+    yield store
+    store.close()
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Fail if what is done takes longer."""
@@ -122,8 +131,13 @@ def test_a_connection_that_was_closed_costs_no_request(store: SqlStore, postgres
     assert store.delete_session(session.id, ending=REVOKED)
 
 
-def test_a_question_of_any_size_is_asked(store: SqlStore) -> None:
+def test_a_question_of_any_size_is_asked(patient_store: SqlStore) -> None:
     """A question that the kernel does not take at once is sent piece by piece, and the next one gets its own answer."""
+    ask_much_of(patient_store)
+
+
+def ask_much_of(store: SqlStore) -> None:
+    """Ask for a name of thirty million characters, and then for something else."""
     assert list(store.list_sessions("ada" * 10_000_000)) == []
     store.add_session(session := a_session())
     assert store.get_session(session.id) == session
@@ -139,11 +153,11 @@ def test_an_answer_of_any_size_is_read(store: SqlStore) -> None:
 
 
 def test_a_system_without_poll_waits_otherwise(
-    store: SqlStore, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    patient_store: SqlStore, store: SqlStore, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system has no poll(), questions of any size are answered, and a silent server is given up."""
     monkeypatch.setattr("admit.stores.sql_wire._poll", None)
-    test_a_question_of_any_size_is_asked(store)
+    ask_much_of(patient_store)
     with paused(postgres_server), within(1.2), pytest.raises(StoreError):
         store.count_sessions()
 

@@ -38,6 +38,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(admit.__file__).parent
 PAGES = ROOT / "docs" / "features"
 
+#: The number of an attack.
+NUMBER = re.compile(r"(?<![\w,])\d{3}(?!\w)")
+
 #: What the page of a feature has, in this order.
 PARTS = ["```python", "## What the person sees", "## In detail", "## What attackers try", "## How to change it"]
 
@@ -221,3 +224,13 @@ def test_codes_are_those_of_the_description() -> None:
 def test_mails_have_their_subjects() -> None:
     """The subject of a mail is the first line of its text, without what a template needs."""
     assert mails_of(catalogue()["password_reset"]) == [("password_reset/mail", "A new password for {site}")]
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("[!i]*.md")), ids=lambda page: page.stem)
+def test_attacks_that_a_page_names_are_tested(page: Path) -> None:
+    """Each number of an attack that a page gives, and both ends of a range, is that of a test."""
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests" / "attacks").glob("test_*.py"))
+    section = page.read_text().partition("## What attackers try\n")[2].partition("\n## ")[0]
+    named = [number for group in re.findall(r"\(([^()]+)\)", section) for number in NUMBER.findall(group)]
+    assert named
+    assert [number for number in named if not re.search(rf"def test_(?:\d{{3}}_)*{number}_", tests)] == []

@@ -20,3 +20,17 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert built.stderr == ""
     assert (tmp_path / "html" / "index.html").is_file()
+    page = (tmp_path / "html" / "features" / "registration.html").read_text()
+    for made in ("ADMIT_REGISTRATION_MODE", "/api/account/sign-up", "AccountCreated", "registration/taken.txt"):
+        assert made in page
+    assert "registration_closed" in (tmp_path / "html" / "settings.html").read_text()
+
+
+@pytest.mark.docs
+def test_a_feature_that_is_not_there_stops_the_build(tmp_path: Path) -> None:
+    """A page about a feature that was removed is an error that names those that there are."""
+    (tmp_path / "index.md").write_text("# Gone\n\n```{admit-feature} gone\n```\n")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-c", ROOT / "docs", tmp_path, tmp_path / "html"]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    assert built.returncode != 0
+    assert "There is no feature 'gone'. The features are account, devices, " in built.stderr

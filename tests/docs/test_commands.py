@@ -10,7 +10,9 @@ import click
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/features/*.md"), *ROOT.glob("examples/*/*.md")]
+)
 CONSOLE = re.compile(r"^```console\n((?:.*\n)*?)```$", re.MULTILINE)
 
 
@@ -34,9 +36,15 @@ def check_pip(*words: str) -> None:
 
 
 def check_flask(*words: str) -> None:
-    """Refuse a command that `flask admit` does not have, or arguments that it does not take."""
+    """Refuse a command that `flask admit` does not have, or arguments that it or `flask run` does not take."""
+    from flask.cli import run_command
+
     from admit.flask.cli import admit_commands
 
+    if words[0] == "run":
+        # Not parsed: Flask's options change the environment as they are read.
+        assert set(words[1:]) <= {name for option in run_command.params for name in option.opts}
+        return
     assert words[0] == "admit"
     command, rest = admit_commands, list(words[1:])
     while isinstance(command, click.Group):
@@ -80,7 +88,14 @@ def test_the_commands_of_a_page_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["make", "tset"], ["pip", "install", "admit[flsk]"], ["flask", "admit", "sesions"], ["admit", "urn"]]
+    "words",
+    [
+        ["make", "tset"],
+        ["pip", "install", "admit[flsk]"],
+        ["flask", "admit", "sesions"],
+        ["flask", "run", "--debgu"],
+        ["admit", "urn"],
+    ],
 )
 def test_a_command_that_does_not_exist_is_found(words: list[str]) -> None:
     """A misspelled target, extra or subcommand is refused."""

@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("examples/*/*.md")]
+    path
+    for pattern in ("*.md", "docs/*.md", "docs/features/*.md", "examples/*.md", "examples/*/*.md")
+    for path in ROOT.glob(pattern)
 )
 #: What follows "](" up to the end or an anchor, unless it is an address or an anchor on the same page.
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")

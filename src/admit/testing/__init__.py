@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -46,5 +47,6 @@ def __getattr__(name: str) -> Any:
     import pytest
 
     # So that a broken promise shows the values, as in a test module.
-    pytest.register_assert_rewrite(*(f"admit.testing.{part}" for part in (*_CONTRACTS.values(), *_THEIR_PARTS)))
+    parts = [f"admit.testing.{part}" for part in (*_CONTRACTS.values(), *_THEIR_PARTS)]
+    pytest.register_assert_rewrite(*(part for part in parts if part not in sys.modules))
     return getattr(import_module(f"admit.testing.{_CONTRACTS[name]}"), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,17 @@ def found() -> list[str]:
     return sorted(type(feature).__module__.rpartition(".")[2] for feature in features.everything())
 
 
+def offered(folder: str) -> list[type[Feature]]:
+    """Return the features that a folder has."""
+    values = vars(import_module(f"{features.__name__}.{folder}")).values()
+    return [value for value in values if isinstance(value, type) and issubclass(value, Feature) and value.name]
+
+
 def test_every_folder_is_found() -> None:
     """Each folder gives features with their default settings, in the order of their names."""
-    assert sorted(set(found())) == FOLDERS
+    kinds = [kind for folder in FOLDERS for kind in offered(folder)]
+    assert sorted(kind.__module__.rpartition(".")[2] for kind in kinds) == FOLDERS
+    assert features.everything() == features.working(sorted((kind() for kind in kinds), key=lambda one: one.name))
     names = [feature.name for feature in features.everything()]
     assert names == sorted(set(names))
     assert features.everything() == features.everything()

@@ -59,6 +59,18 @@ class Parrot(Feature):
         """Say nothing."""
         return Reply(None, to="/quiet")
 
+    @action("POST", "/parrot/away", title="Fly away", page="phrases/login", status=204)
+    def leave(self, ctx: Context) -> Reply[None]:
+        """Log out."""
+        ctx.leaves = True
+        return Reply(None)
+
+    @action("POST", "/parrot/letter", title="Write", page="phrases/login", demands=Demand.SESSION)
+    def write(self, ctx: Context) -> Reply[None]:
+        """Send its owner a mail."""
+        ctx.send(ctx.demand_account(), "phrases/mail")
+        return Reply(None)
+
 
 @pytest.fixture
 def site() -> Site:
@@ -358,14 +370,14 @@ def test_the_description_of_the_api() -> None:
 
 def test_the_description_says_what_may_happen() -> None:
     """Every status that can come is described with its codes, and what has to be waited for with the header."""
-    site = Site(*everything(), Parrot())
+    site = Site(Phrases(), Parrot())
     paths = site.app.test_client().get("/api/openapi.json").json["paths"]
-    login = paths["/api/account/sign-in"]["post"]["responses"]
+    login = paths["/api/account/phrase"]["post"]["responses"]
     assert {"200", "400", "401", "403", "413", "415", "422", "429", "503"} == set(login)
     assert "`invalid_credentials`" in login["401"]["description"]
     assert "Retry-After" in login["429"]["headers"]
-    assert "204" in paths["/api/account/sign-out"]["post"]["responses"]
-    assert paths["/api/account/devices"]["get"]["security"] == [{"cookie": []}, {"bearer": []}]
+    assert "204" in paths["/api/account/parrot/away"]["post"]["responses"]
+    assert paths["/api/account/parrot/letter"]["post"]["security"] == [{"cookie": []}, {"bearer": []}]
     assert (
         "`reauthentication_required`" in paths["/api/account/parrot/{count}"]["get"]["responses"]["403"]["description"]
     )
@@ -373,7 +385,7 @@ def test_the_description_says_what_may_happen() -> None:
 
 def test_an_action_describes_itself() -> None:
     """An action knows its input, its output, the parts of its path, and the first line of its docstring."""
-    say, count, _ = Parrot.actions()
+    say, count, *_ = Parrot.actions()
     assert isinstance(say, Action)
     assert (say.input, say.output, say.arguments) == (Echo, Echo, [])
     assert (count.input, count.arguments) == (None, ["count"])
@@ -407,7 +419,7 @@ def test_asked_twice_in_one_request(site: Site) -> None:
 @pytest.mark.parametrize("face", ["json", "page"])
 def test_a_store_that_goes_down_on_the_way(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails after the action has been done is a 503 in the form that was asked for."""
-    site = Site(*everything(), Phrases())
+    site = Site(Parrot(), Phrases())
     site.account()
     client = site.client(face)
     client.log_in()
@@ -417,7 +429,7 @@ def test_a_store_that_goes_down_on_the_way(face: str, monkeypatch: pytest.Monkey
         raise StoreError(message)
 
     monkeypatch.setattr(site.store, "delete_session", down)
-    answer = client.send("/sign-out")
+    answer = client.send("/parrot/away")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert answer.mimetype == ("text/html" if face == "page" else "application/problem+json")
@@ -425,7 +437,7 @@ def test_a_store_that_goes_down_on_the_way(face: str, monkeypatch: pytest.Monkey
 
 def test_a_sender_that_fails() -> None:
     """A mail that can't be sent is logged, and fails no request."""
-    site = Site(*everything())
+    site = Site(Parrot(), Phrases())
 
     def fail(_: object) -> None:
         message = "no route"
@@ -433,4 +445,6 @@ def test_a_sender_that_fails() -> None:
 
     site.manager.keeper.accounts.mailing.sender = sender_of(fail)
     site.account()
-    assert site.client().send("/password-reset", identifier=ADA).status_code == 202
+    client = site.client()
+    client.log_in()
+    assert client.send("/parrot/letter").status_code == 204

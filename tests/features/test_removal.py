@@ -1,0 +1,44 @@
+"""Removing the folder of a feature: the rest passes, but for its own tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import admit
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCE = Path(admit.__file__).parent
+FOLDERS = sorted(path.parent.name for path in SOURCE.glob("features/*/__init__.py"))
+
+pytestmark = pytest.mark.removal
+
+
+@pytest.mark.parametrize("gone", FOLDERS)
+def test_the_rest_passes_without_it(gone: str, tmp_path: Path) -> None:
+    """In a copy without one feature's folder, accounts and all the other features pass their tests."""
+    shutil.copytree(SOURCE, tmp_path / "admit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(tmp_path / "admit/features" / gone)
+    ran = run_tests(tmp_path, "tests/features", "tests/flask/test_accounts.py", f"--ignore=tests/features/{gone}")
+    assert ran.returncode == 0, ran.stdout
+    own = run_tests(tmp_path, f"tests/features/{gone}")
+    assert f"admit.features.{gone}" in own.stdout
+    assert own.returncode != 0
+
+
+def run_tests(source: Path, *what: str) -> subprocess.CompletedProcess[str]:
+    """Run tests on a copy of the package."""
+    options = ["-q", "-x", "-p", "no:cacheprovider", f"--ignore={Path(__file__).relative_to(ROOT)}"]
+    return subprocess.run(  # noqa: S603 -- our own words
+        [sys.executable, "-m", "pytest", *options, *what],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(source)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )

@@ -43,7 +43,7 @@ class Site:
 
     def follow(self, client: FlaskClient) -> TestResponse:
         """Follow the link in the newest mail, to the page where it leads."""
-        found = re.search(r"http://[^/]+(/account/\S+)", self.mails[-1].text)
+        found = re.search(r"http://[^/]+(?:/shop)?(/account/\S+)", self.mails[-1].text)
         assert found is not None
         return client.get(found[1], follow_redirects=True)
 

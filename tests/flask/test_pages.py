@@ -330,6 +330,26 @@ def test_where_to_go_on_to(site: Site) -> None:
     assert sign_in(client, next="/inbox").location == "/inbox"
 
 
+def test_a_site_below_a_path(tmp_path: Path) -> None:
+    """Where the server mounts the application below a path, pages lead to nowhere else on that host."""
+    # Flask's test client comes to where this says that the application is.
+    site = Site(tmp_path, everything(), APPLICATION_ROOT="/shop", SERVER_NAME="localhost", ADMIT_AFTER_LOGIN="/basket")
+    member = site.member()
+    for path in ("/", "/devices", "/password", "/sign-up"):
+        page = member.get(f"/account{path}").text
+        found = re.findall(r'(?:href|action|src|data-[\w-]+)="(/[^"]*)"', page)
+        assert found
+        assert [one for one in found if not one.startswith("/shop/")] == []
+    assert sign_in(member).location == "/shop/basket"
+    assert sign_in(member, next="/shop/account/devices").location == "/shop/account/devices"
+    assert member.get("/.well-known/change-password").location == "/shop/account/password"
+    guest = site.client()
+    way = guest.get("/account/devices").location
+    assert way == "/shop/account/sign-in?next=http%3A%2F%2Flocalhost%2Fshop%2Faccount%2Fdevices"
+    guest.post("/account/password-reset", data={"identifier": ADA})
+    assert "http://localhost/shop/account/password-reset/" in site.mails[-1].text
+
+
 def test_how_long_to_wait(tmp_path: Path) -> None:
     """Whoever is slowed down is told for how long."""
     client = Site(tmp_path, everything(), ADMIT_THROTTLE_PAIR_BURST=1).client()

@@ -61,7 +61,7 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     throttle = ThrottleSettings.from_mapping(app.config)
     accounts = Accounts(keeper, stores, features, settings, mailing, throttle=throttle, clock=clock)
     pages = Pages(accounts)
-    mailing.path = pages.path
+    mailing.path = pages.place
     keeper.accounts = accounts
     mount(app, accounts, pages)
     mount_description(app, accounts)

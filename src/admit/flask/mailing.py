@@ -81,9 +81,10 @@ def public_url(app: Flask, settings: AccountSettings, *, is_development: bool) -
     """
     if settings.public_url:
         return settings.public_url
-    server_name = cast("dict[str, str | None]", app.config).get("SERVER_NAME")
+    config = cast("dict[str, str | None]", app.config)
+    server_name, root = config.get("SERVER_NAME"), config["APPLICATION_ROOT"] or ""
     if server_name:
-        return f"{app.config['PREFERRED_URL_SCHEME']}://{server_name}"
+        return f"{config['PREFERRED_URL_SCHEME']}://{server_name}{root.rstrip('/')}"
     if is_development:
         return _DEVELOPMENT
     message = (

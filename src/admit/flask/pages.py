@@ -90,7 +90,11 @@ class Pages:
         return response
 
     def path(self, name: str, **arguments: str) -> str:
-        """Return the path of an action's page, or of its link when a token is given."""
+        """Return the path of an action's page as a browser asks for it: below where the application is mounted."""
+        return _mounted(self.place(name, **arguments))
+
+    def place(self, name: str, **arguments: str) -> str:
+        """Return the path of an action's page in the application, or of its link when a token is given."""
         bound = next((one for one in self._accounts.actions() if one.name == name), None)
         if bound is None:
             return self._home()
@@ -104,7 +108,7 @@ class Pages:
         """Return the path of an action's JSON, or ``None`` if there is no such action here."""
         found = (one.action.path for one in self._accounts.actions() if one.name == name)
         path = next(found, None)
-        return None if path is None else self._accounts.settings.api_prefix + path
+        return None if path is None else _mounted(self._accounts.settings.api_prefix + path)
 
     def _render(  # noqa: PLR0913 -- what a page is made of
         self,
@@ -162,8 +166,10 @@ class Pages:
 
     def _send_on(self, to: str) -> Response:
         if to == "next":
-            to = next_of() or self._home()
-        elif not to.startswith("/"):
+            to = next_of() or _mounted(self._home())
+        elif to.startswith("/"):
+            to = _mounted(to)
+        else:
             to = _with_next(self.path(to), next_of())
         return redirect_to(to, HTTPStatus.SEE_OTHER)
 
@@ -187,6 +193,10 @@ class Pages:
     def _login(self) -> str | None:
         ways = (f"{one.name}.{one.logs_in}" for one in self._accounts.features.values() if one.logs_in)
         return next(ways, None)
+
+
+def _mounted(place: str) -> str:
+    return the_request().root_path + place if place.startswith("/") else place
 
 
 def _shown(action: Action, values: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from admit.throttle import ThrottleSettings
 __all__ = ["ALL_SETTINGS", "AccountSettings", "CookieSettings", "FlaskSettings", "StoreSettings"]
 
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+# An application may be mounted below a path. Nothing in it is encoded, and no part is empty or climbs.
+_ADDRESS = re.compile(_ORIGIN.pattern + r"(?:/(?!\.)[\w.~-]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,9 @@ class AccountSettings(Settings):
     api_prefix: str = setting("/api/account", "Where the same actions are as JSON.")
     after_login: str | None = setting(None, "The path to go to after a login; None for the account's own page.")
     public_url: str | None = setting(
-        None, 'The address of this site in links of mails, such as "https://app.example"; None to use SERVER_NAME.'
+        None,
+        "The address of this site in links of mails, with the path that it is mounted at, "
+        'such as "https://app.example"; None to use SERVER_NAME and APPLICATION_ROOT.',
     )
     site_name: str | None = setting(None, "What this site is called, in pages and mails; None for its host.")
     trusted_origins: tuple[str, ...] = setting(
@@ -106,13 +110,19 @@ class AccountSettings(Settings):
             if not path.startswith("/") or path.endswith("/") or "<" in path:
                 message = f'{self.key(name)} is {path!r}. Begin it with a slash and end it without, as in "/account".'
                 raise ConfigurationError(message)
-        for name, origin in [
-            ("public_url", self.public_url),
-            *(("trusted_origins", one) for one in self.trusted_origins),
-        ]:
-            if origin is not None and not _ORIGIN.fullmatch(origin):
-                message = f'{self.key(name)} has {origin!r}. Give scheme and host only, as in "https://app.example".'
+        for origin in self.trusted_origins:
+            if not _ORIGIN.fullmatch(origin):
+                message = (
+                    f"{self.key('trusted_origins')} has {origin!r}. "
+                    'Give scheme and host only, as in "https://app.example".'
+                )
                 raise ConfigurationError(message)
+        if self.public_url is not None and not _ADDRESS.fullmatch(self.public_url):
+            message = (
+                f"{self.key('public_url')} is {self.public_url!r}. Give scheme, host and the path that the "
+                'application is mounted at, without a slash at the end, as in "https://app.example".'
+            )
+            raise ConfigurationError(message)
         if self.proxies < 0:
             message = f"{self.key('proxies')} is {self.proxies}. Give the number of proxies in front, 0 for none."
             raise ConfigurationError(message)

@@ -135,6 +135,9 @@ class Context:
             self.pending = become
             return Reply(Signed(status="pending", needs=list(become.needs)), to=self._next_proof(become))
         self.admitted, self.pending_token = become, None
+        for feature in self.features.values():
+            if feature.ends_at_login:
+                self.gate.challenges.void(subject, kind=feature.name)
         if self.devices.recognize(self.marks, subject) is None:
             self.mark = self.devices.mark(subject)
         return Reply(Signed(status="signed_in", account=subject), to="next")

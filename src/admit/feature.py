@@ -55,6 +55,8 @@ class Feature(Settings):
     well_known: ClassVar[Mapping[str, str]] = {}
     #: Whether it sends mails, which takes a sender and an address of one's own to link to.
     sends_mail: ClassVar[bool] = False
+    #: Whether what it has sent out is worthless once its receiver has logged in without it.
+    ends_at_login: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the subclass a frozen dataclass."""

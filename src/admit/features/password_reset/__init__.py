@@ -67,6 +67,8 @@ class PasswordReset(Feature):
 
     name = "password_reset"
     sends_mail = True
+    # Who got in has no need of the link; left in a mailbox it is for whoever reads that later.
+    ends_at_login = True
 
     lifetime: timedelta = setting(timedelta(minutes=20), "How long a link works.")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from admit.mail import Message
 
 #: The features that the clients drive.
-DRIVEN = {"account", "devices", "mail_verification", "password", "registration"}
+DRIVEN = {"account", "devices", "mail_verification", "password", "password_reset", "registration"}
 
 
 class Silent(WSGIRequestHandler):

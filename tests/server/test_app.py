@@ -59,6 +59,9 @@ def test_the_front_page_says_where_to_click(make: Make) -> None:
     for path in re.findall(r'href="(/[^"]*)"', guest):
         with app.test_client().get(path) as answer:
             assert answer.status_code == 200
+    assert 'href="/api/docs"' in guest
+    below = app.test_client().get("/", base_url="http://localhost/shop").text
+    assert [path for path in re.findall(r'href="(/[^"]*)"', below) if not path.startswith("/shop/")] == []
     page = sign_in(app).get("/").text
     assert "ada@example.org" in page
     assert 'href="/account/devices"' in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,23 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
     account, language = accounts.account(), best_language(the_request())
     wanted = Shown.GUESTS if account is None else Shown.MEMBERS
     links = [
-        Link(one.name, said(one.action.title, language), accounts.mailing.path(one.name), is_here=False)
+        Link(one.name, said(one.action.title, language), _path(accounts, one.name), is_here=False)
         for one in accounts.actions()
         if one.action.shown is wanted
     ]
     return render_page(
-        "server/home.html", accounts, account=account, links=links, outbox=outbox_path, title=said("Welcome", language)
+        "server/home.html",
+        accounts,
+        account=account,
+        links=links,
+        outbox=outbox_path,
+        title=said("Welcome", language),
+        tries_api="admit_api.docs" in application().view_functions,
     )
+
+
+def _path(accounts: Accounts, name: str, **arguments: str) -> str:
+    return the_request().root_path + accounts.mailing.path(name, **arguments)
 
 
 def render_page(template: str, accounts: Accounts, **values: object) -> str:
@@ -75,7 +86,7 @@ def render_page(template: str, accounts: Accounts, **values: object) -> str:
         **values,
         features=accounts.features,
         language=language,
-        path=accounts.mailing.path,
+        path=partial(_path, accounts),
         site_name=accounts.mailing.site_name,
     )
 

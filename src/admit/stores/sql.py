@@ -17,6 +17,7 @@ from admit.stores.sql_accounts import AccountStatements, SqlAccounts
 from admit.stores.sql_challenges import ChallengeStatements, SqlChallenges
 from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
 from admit.stores.sql_credentials import CredentialStatements
+from admit.stores.sql_events import EventStatements, SqlEvents
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
 from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
@@ -40,8 +41,8 @@ _HOLD = 0.05
 _LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
-class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
-    """Keeps sessions, accounts, credentials, challenges and counters in an SQLite file or a PostgreSQL database.
+class SqlStore(SqlAccounts, SqlChallenges, SqlCounters, SqlEvents):
+    """Keeps sessions, accounts and all that belongs to them in an SQLite file or a PostgreSQL database.
 
     The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
     :meth:`create`.
@@ -82,6 +83,7 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
         self._for_credentials = CredentialStatements(self._database, schema, prefix)
         self._for_challenges = ChallengeStatements(self._database, schema, prefix)
         self._for_counters = CounterStatements(self._database, schema, prefix)
+        self._for_events = EventStatements(self._database, schema, prefix)
         self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP
         if isinstance(self._database, SqliteDatabase):

@@ -213,7 +213,7 @@ def test_no_two_records_have_one_hash(record: EventRecord, other: str) -> None:
         replace(record, details={**record.details, f"{max(record.details, default='')}x": ""}),
     ):
         assert not replace(link, record=changed).is_whole
-    assert "salt" not in repr(link)
+    assert repr(link.salt) not in repr(link)
 
 
 def test_an_empty_chain_holds() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from admit import policy, rotation, tokens
 from admit.challenges import Challenges
 from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, VerificationRequired
-from admit.events import LoggedIn, LoginPending, Reauthenticated
+from admit.events import LoggedIn, LoginFailed, LoginPending, Reauthenticated
 from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
 from admit.sessions import Sessions, checked_subject
 
@@ -139,12 +139,12 @@ class Gate(Sessions):
         # A login with the right credentials begins a session even if the old one has just been ended.
         if replacing is None or not self._replace(replacing, session, now):
             self.store.add_session(session)
-        self._refuse_the_barred(session, now)
+        self._refuse_the_barred(session, method, now)
         self._enforce_cap(session, now)
         self.events.publish(LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client))
         return Admitted(session, token)
 
-    def _refuse_the_barred(self, session: Session, now: datetime) -> None:
+    def _refuse_the_barred(self, session: Session, method: str, now: datetime) -> None:
         """End a session that nobody holds yet if its account may have none.
 
         Asked once the session is in the store: whoever locks an account ends its sessions after that, so that a
@@ -156,7 +156,10 @@ class Gate(Sessions):
         is_barred = not account.is_open
         if is_barred or (self.verified_only and not account.is_verified):
             self._end(session, EndReason.REVOKED, now, by="admission")
-            raise InvalidCredentials(reason="locked or closed") if is_barred else VerificationRequired
+            reason = "locked or closed" if is_barred else "address not confirmed"
+            subject, client = session.subject, session.client
+            self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=client))
+            raise InvalidCredentials(reason=reason) if is_barred else VerificationRequired(reason=reason)
 
     # -- second factors --------------------------------------------------------------------------
 

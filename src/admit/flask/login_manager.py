@@ -10,6 +10,7 @@ from admit.flask import cookie_login, current, remember
 from admit.flask.accounts import by_name
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
 from admit.flask.cli import admit_commands
+from admit.flask.clients import present_client
 from admit.flask.config import AUTH_HEADER_NAME
 from admit.flask.context import (
     application,
@@ -121,6 +122,7 @@ class LoginManager(Refusals[UserT]):
 
     def _keep_in_store(self, app: Flask, features: Mapping[str, Feature]) -> None:
         # The store is the manager's: a second application shares it, and the settings of the first.
+        is_first = not isinstance(self.keeper, StoredLogin)
         if not isinstance(self.keeper, StoredLogin):
             settings = self._settings or SessionSettings.from_mapping(app.config)
             stores = open_for(app, self._source)
@@ -145,6 +147,9 @@ class LoginManager(Refusals[UserT]):
                 mail=self._mail,
                 clock=self._clock,
             )
+        if is_first:
+            for feature in features.values():
+                feature.watch(self.keeper.gate.events, self._stores, present_client)
         app.cli.add_command(admit_commands)
         if app.extensions["admit"].lazy_session:
             app.session_interface = LazySessionInterface(app.session_interface)

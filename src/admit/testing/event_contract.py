@@ -174,7 +174,7 @@ class EventContract(Contract):
     def test_it_holds_whatever_is_done_at_once(self, opener: Opener, store: EventStore, crew: Crew) -> None:
         """While some append, others erase, purge and verify; nobody finds a flaw, and none is left."""
         _added(store, *(an_event(at=NOW - timedelta(days=1), subject="bob") for _ in range(30)))
-        moves = [
+        moves: list[Callable[[Any], Any]] = [
             methodcaller("erase_events", "bob"),
             methodcaller("purge_events", before=NOW, batch=3),
             verify,

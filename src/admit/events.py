@@ -131,11 +131,12 @@ class Refused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountCreated(Event):
-    """There is a new account."""
+    """There is a new account; ``by`` says who made it, if that was not its owner."""
 
     said: ClassVar[Text | None] = Text("Your account was made.")
 
     method: str
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def create_account(
     .. versionadded:: 0.2
     """
     accounts.add_account(account, *credentials)
-    gate.events.publish(AccountCreated(at=account.created_at, subject=account.id, method=method))
+    gate.events.publish(AccountCreated(at=account.created_at, subject=account.id, method=method, by=method))
 
 
 def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:

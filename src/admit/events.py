@@ -1,7 +1,8 @@
 """What happened, as types to subscribe to. An event never holds a secret.
 
 Events are published after the store has done what they tell of. A subscriber that raises is logged and
-disturbs nobody: a full disk under an audit log must not undo a revocation, nor keep anybody from logging in.
+disturbs nobody: a full disk under an audit log must not undo a revocation, nor keep anybody from logging in. A keeper
+may have them written in one transaction with the change itself; then neither is done without the other.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ import logging
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from admit.errors import Text
 from admit.model import Outcome
+from admit.telling import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from admit.model import Client, EndReason
+    from admit.telling import Keeper
 
 __all__ = [
     "AccountClosed",
@@ -45,6 +50,7 @@ __all__ = [
 # Not "admit.events": what is written there is one JSON object a line.
 _logger = logging.getLogger("admit.subscribers")
 
+_NOWHERE: Mapping[Any, bool] = MappingProxyType({})
 _START_OF_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -213,19 +219,45 @@ class Events:
 
     def __init__(self) -> None:
         self._subscribers: defaultdict[type[Event], list[Callable[[Any], object]]] = defaultdict(list)
+        self.keepers: list[Keeper] = []
 
     def subscribe(self, kind: type[_Kind], function: Callable[[_Kind], object]) -> None:
         """Call ``function`` with every event of this type."""
         self._subscribers[kind].append(function)
 
-    def publish(self, event: Event) -> None:
-        """Pass ``event`` on; what a subscriber raises is logged."""
+    def keep_by(self, keeper: Keeper) -> None:
+        """Let ``keeper`` keep every event.
+
+        .. versionadded:: 0.2
+        """
+        self.keepers.append(keeper)
+
+    def telling(self, *events: Event) -> Telling:
+        """Return what tells of events if a change is made, and has them written with it where that can be.
+
+        .. versionadded:: 0.2
+        """
+        return Telling(self, events)
+
+    def publish(self, event: Event, written: Mapping[Keeper, bool] = _NOWHERE) -> None:
+        """Pass ``event`` on; what a keeper or a subscriber raises is logged.
+
+        Args:
+            event: What happened.
+            written: Whether a keeper has written it already.
+        """
+        for keeper in self.keepers:
+            _call(partial(keeper.keep, is_written=written.get(keeper, False)), event)
         for kind in type(event).__mro__:
             for function in self._subscribers.get(kind, ()):
-                try:
-                    function(event)
-                except Exception:
-                    _logger.exception("A subscriber to %s failed.", kind.__name__)
+                _call(function, event)
+
+
+def _call(function: Callable[[Any], object], event: Event) -> None:
+    try:
+        function(event)
+    except Exception:
+        _logger.exception("A subscriber to %s failed.", type(event).__name__)
 
 
 def name_of(kind: type[Event]) -> str:

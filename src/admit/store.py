@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
     from admit.chain import Ends, Link
@@ -27,6 +28,7 @@ __all__ = [
     "CounterStore",
     "CredentialStore",
     "EventStore",
+    "Recording",
     "SessionStore",
     "Stores",
 ]
@@ -313,6 +315,22 @@ class EventStore(Protocol):
         """Remove at most ``batch`` links from the old end of the chain, up to the first that is not before ``before``.
 
         The chain begins behind them from then on. Returns how many were removed.
+        """
+        ...
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A store of events that can write them in one transaction with the change that they tell of.
+
+    .. versionadded:: 0.2
+    """
+
+    def recording(self, records: Sequence[EventRecord]) -> AbstractContextManager[Callable[[], bool]]:
+        """Append the records with the first change that this thread makes in the block: both, or neither.
+
+        What it gives tells whether they were appended. They are not by a change of what another store keeps, nor by
+        one that changes nothing: a lost race leaves no record.
         """
         ...
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from admit.chain import Ends, Link, sealed
@@ -13,8 +14,9 @@ from admit.stores.sql_rows import UNREADABLE, microseconds, moment
 from admit.stores.sql_statements import Wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Generator, Sequence
     from datetime import datetime
+    from threading import local
 
     from admit.stores.sql_part import Run
     from admit.stores.sql_rows import Row
@@ -76,6 +78,16 @@ class SqlEvents(Part):
     """The verbs of :class:`admit.store.EventStore`."""
 
     _for_events: EventStatements
+    _recordings: local
+
+    @contextmanager
+    def recording(self, records: Sequence[EventRecord]) -> Generator[Callable[[], bool]]:
+        """Append the records with the first change that this thread makes in the block: both, or neither."""
+        self._recordings.waiting = list(records)
+        try:
+            yield lambda: not self._waiting()
+        finally:
+            self._recordings.waiting = []
 
     def add_event(self, record: EventRecord) -> None:
         """Append a record."""
@@ -121,6 +133,15 @@ class SqlEvents(Part):
             if count < step:
                 break
         return removed
+
+    def _record(self, run: Run) -> None:
+        for record in self._waiting():
+            self._append(run, record)
+        self._recordings.waiting = []
+
+    def _waiting(self) -> list[EventRecord]:
+        waiting: list[EventRecord] = getattr(self._recordings, "waiting", [])
+        return waiting
 
     def _append(self, run: Run, record: EventRecord) -> None:
         [(number, previous)] = run(self._for_events.advance) or self._begin_chain(run)

@@ -15,7 +15,7 @@ import msgspec
 
 from admit import device_names, tokens
 from admit.errors import ConfigurationError, NotFound, Text
-from admit.events import Event, SecretRotated, SessionEnded, kinds, name_of
+from admit.events import SecretRotated, SessionEnded, kinds, name_of
 from admit.feature import Context, Demand, Feature, Reply, Shown, action
 from admit.features.activity.recorder import Recorder
 from admit.model import EndReason
@@ -116,7 +116,7 @@ class Activity(Feature):
         recorder = Recorder(
             _kept(stores.events), stores.counters, present, leave_out=self.leave_out, addresses=self.addresses
         )
-        events.subscribe(Event, recorder)
+        events.keep_by(recorder)
 
     def purge(self, stores: Stores, *, now: datetime, batch: int) -> int:
         """Remove records that are older than the policy lets them be."""

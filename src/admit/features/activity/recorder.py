@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,10 +12,11 @@ from admit import tokens
 from admit.events import Refused, Throttling
 from admit.features.activity.records import line_of, record_of
 from admit.model import Client, Outcome
+from admit.store import Recording
 from admit.throttle import network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Generator, Sequence
 
     from admit.events import Event
     from admit.model import EventRecord
@@ -31,7 +33,7 @@ _BURST, _INTERVAL = 10, timedelta(minutes=1)
 
 
 class Recorder:
-    """A subscriber to all events.
+    """The keeper of all events (:class:`admit.events.Keeper`).
 
     Args:
         store: Where records are kept.
@@ -56,15 +58,28 @@ class Recorder:
         self._leave_out = frozenset(leave_out)
         self._addresses = addresses
 
-    def __call__(self, event: Event) -> None:
-        """Write an event down."""
+    @contextmanager
+    def with_change(self, events: Sequence[Event]) -> Generator[Callable[[], bool]]:
+        """Write the events with the change that is made in the block, where one store keeps both."""
+        if not isinstance(self._store, Recording):
+            yield lambda: False
+            return
+        records = [self._shown(record_of(event, self._present())) for event in events]
+        with self._store.recording([one for one in records if one.name not in self._leave_out]) as is_written:
+            yield is_written
+
+    def keep(self, event: Event, *, is_written: bool) -> None:
+        """Log an event, and write it down unless that was done with the change."""
         record = record_of(event, self._present())
         if record.name in self._leave_out or (isinstance(event, _CHEAP) and self._is_one_of_many(record)):
             return
-        if not self._addresses:
-            record = replace(record, client=Client())
+        record = self._shown(record)
         _logger.log(logging.WARNING if record.outcome is Outcome.FAILURE else logging.INFO, "%s", line_of(record))
-        self._store.add_event(record)
+        if not is_written:
+            self._store.add_event(record)
+
+    def _shown(self, record: EventRecord) -> EventRecord:
+        return record if self._addresses else replace(record, client=Client())
 
     def _is_one_of_many(self, record: EventRecord) -> bool:
         if self._counters is None:

@@ -27,7 +27,7 @@ __all__ = ["EventStatements", "SqlEvents"]
 _PUBLIC = ("number", "at", "name", "outcome", "method", "reason")
 _COLUMNS = (*_PUBLIC, "subject", "session", "personal", "salt", "personal_hash", "previous", "hash")
 _ENDS = ("base_number", "base_hash", "head_number", "head_hash")
-# A purge holds up everybody who appends, so it removes so many in one go.
+# Who purges or erases holds up everybody who appends, so they take so many in one go.
 _STEP = 300
 _HIGHEST = 2**63 - 1
 #: What is returned of a record that can't be read; its hashes are those of none.
@@ -66,9 +66,10 @@ class EventStatements(Wording):
         self.list_of_both: str = self._marked(
             f"SELECT {columns} FROM {table} WHERE subject = ? AND session = ? AND number < {number} {latest}"
         )
+        about = f"SELECT number FROM {table} WHERE subject = ? ORDER BY number LIMIT ?"
         self.erase: str = self._marked(
             f"UPDATE {table} SET subject = NULL, session = NULL, personal = NULL, salt = ?"
-            " WHERE subject = ? RETURNING 1"
+            f" WHERE number {dialect.is_among.format(about)} RETURNING 1"
         )
         self.oldest: str = self._marked(f"SELECT number, at, hash FROM {table} ORDER BY number LIMIT ?")
         self.delete: str = self._marked(f"DELETE FROM {table} WHERE number <= ?")
@@ -118,10 +119,14 @@ class SqlEvents(Part):
 
     def erase_events(self, subject: str) -> int:
         """Forget all that is personal in the records about a subject; return of how many."""
-        with self._database.transaction() as run:
-            # Before its rows, as a purge does, or the two could wait for each other.
-            run(self._for_events.hold)
-            return len(run(self._for_events.erase, (b"", subject)))
+        erased, count = 0, _STEP
+        while count == _STEP:
+            with self._database.transaction() as run:
+                # Before its rows, as a purge does, or the two could wait for each other.
+                run(self._for_events.hold)
+                count = len(run(self._for_events.erase, (b"", subject, _STEP)))
+            erased += count
+        return erased
 
     def purge_events(self, *, before: datetime, batch: int = 1000) -> int:
         """Remove at most ``batch`` links from the old end of the chain, in short transactions."""

@@ -143,9 +143,10 @@ class EventContract(Contract):
         assert [link.number for link in store.list_events()] == [7]
         assert _whole(store) == 1
 
-    def test_many_are_purged(self, store: EventStore) -> None:
-        """A purge of more than a store removes at once removes all of them, and no more than it was told to."""
+    def test_many_are_erased_and_purged(self, store: EventStore) -> None:
+        """More than a store does at once are all erased and removed, and no more than it was told to."""
         _added(store, *[an_event()] * 350)
+        assert store.erase_events("ada") == 350
         assert store.purge_events(before=NOW + timedelta(1), batch=340) == 340
         assert _whole(store) == 10
 

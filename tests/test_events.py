@@ -39,7 +39,7 @@ def test_a_subscriber_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixtur
 
     events.subscribe(LoggedIn, fail)
     events.subscribe(LoggedIn, heard.append)
-    with caplog.at_level(logging.ERROR, "admit.events"):
+    with caplog.at_level(logging.ERROR, "admit.subscribers"):
         events.publish(LOGIN)
     assert heard == [LOGIN]
     assert "disk full" in caplog.text

@@ -52,7 +52,7 @@ def test_creating(house: House) -> None:
     assert house.store.find_account("ada@example.org") == house.store.find_account("ada") == account
     assert account.is_verified
     assert account.roles == {"admin"}
-    assert house.told == [AccountCreated(at=house.clock(), subject=account.id, method="import")]
+    assert house.told == [AccountCreated(at=house.clock(), subject=account.id, method="import", by="import")]
 
 
 def test_an_address_is_not_verified_by_itself(house: House) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from admit.gate import Gate
     from admit.known_devices import KnownDevices
     from admit.model import Admitted, Client, Credential, Ending, Factor, Session
-    from admit.store import AccountStore, CredentialStore
+    from admit.store import AccountStore, CredentialStore, EventStore
     from admit.throttle import Throttle
 
 __all__ = ["Context", "Post", "SecretKeeper", "Signed"]
@@ -81,6 +81,7 @@ class Context:
     gate: Gate
     accounts: AccountStore
     credentials: CredentialStore
+    events: EventStore | None
     throttle: Throttle
     devices: KnownDevices
     features: Mapping[str, Feature]

@@ -17,7 +17,12 @@ from admit.context import Context, Post, SecretKeeper, Signed
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from admit.model import Account
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from admit.events import Events
+    from admit.model import Account, Client
+    from admit.store import Stores
 
 __all__ = [
     "Action",
@@ -86,6 +91,24 @@ class Feature(Settings):
         """Return what this feature lacks among the others to work, as a sentence that says what to add."""
         del features
         return None
+
+    def watch(self, events: Events, stores: Stores, present: Callable[[], Client | None]) -> None:
+        """Subscribe to what this feature wants to hear of; called once, before the first request.
+
+        Args:
+            events: Where to subscribe.
+            stores: What keeps what.
+            present: Returns what is known of the client whose request is answered just then, if there is one.
+
+        Raises:
+            ConfigurationError: The stores don't keep what this feature needs.
+        """
+        del events, stores, present
+
+    def purge(self, stores: Stores, *, now: datetime, batch: int) -> int:
+        """Remove at most ``batch`` things that this feature keeps no longer; return how many were removed."""
+        del stores, now, batch
+        return 0
 
     def welcome(self, ctx: Context, account: Account) -> bool:
         """Do what a new account needs of this feature; return whether its owner was sent a mail for it."""

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from admit import policy, rotation, tokens
 from admit.challenges import Challenges
 from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, VerificationRequired
-from admit.events import LoggedIn, LoginPending, Reauthenticated
+from admit.events import LoggedIn, LoginFailed, LoginPending, Reauthenticated
 from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
-from admit.sessions import Sessions, checked_subject
+from admit.sessions import Sessions, checked_subject, ended_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from admit.events import Events
+    from admit.events import Event, Events
     from admit.model import Challenge, Factor
     from admit.settings import SessionSettings
     from admit.store import SessionStore, Stores
+    from admit.telling import Telling
 
 __all__ = ["Gate"]
 
@@ -136,15 +137,18 @@ class Gate(Sessions):
             client=client,
         )
         session, token = rotation.with_first_secret(new, now)
+        login = LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client)
         # A login with the right credentials begins a session even if the old one has just been ended.
-        if replacing is None or not self._replace(replacing, session, now):
-            self.store.add_session(session)
-        self._refuse_the_barred(session, now)
+        told = self._replace(replacing, session, now, login) if replacing else None
+        if told is None:
+            with self.events.telling(login) as told:
+                self.store.add_session(session)
+        self._refuse_the_barred(session, method, now)
         self._enforce_cap(session, now)
-        self.events.publish(LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client))
+        told.publish(login)
         return Admitted(session, token)
 
-    def _refuse_the_barred(self, session: Session, now: datetime) -> None:
+    def _refuse_the_barred(self, session: Session, method: str, now: datetime) -> None:
         """End a session that nobody holds yet if its account may have none.
 
         Asked once the session is in the store: whoever locks an account ends its sessions after that, so that a
@@ -156,7 +160,10 @@ class Gate(Sessions):
         is_barred = not account.is_open
         if is_barred or (self.verified_only and not account.is_verified):
             self._end(session, EndReason.REVOKED, now, by="admission")
-            raise InvalidCredentials(reason="locked or closed") if is_barred else VerificationRequired
+            reason = "locked or closed" if is_barred else "address not confirmed"
+            subject, client = session.subject, session.client
+            self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=client))
+            raise InvalidCredentials(reason=reason) if is_barred else VerificationRequired(reason=reason)
 
     # -- second factors --------------------------------------------------------------------------
 
@@ -248,18 +255,22 @@ class Gate(Sessions):
             client=client or session.client,
         )
         new, token = rotation.with_first_secret(renewed, now)
-        if not self._replace(session, new, now):
+        proven = Reauthenticated(at=now, subject=new.subject, session_id=new.id, method=method, replaced_id=session.id)
+        told = self._replace(session, new, now, proven)
+        if told is None:
             return None
-        self.events.publish(
-            Reauthenticated(at=now, subject=new.subject, session_id=new.id, method=method, replaced_id=session.id)
-        )
+        told.publish(proven)
         return Admitted(new, token)
 
-    def _replace(self, old: Session, new: Session, now: datetime) -> bool:
-        replaced = self.store.replace_session(old.id, new, ending=Ending(EndReason.REPLACED, now))
-        if replaced:
-            self._publish_end(old, EndReason.REPLACED, now)
-        return replaced
+    def _replace(self, old: Session, new: Session, now: datetime, began: Event) -> Telling | None:
+        """Put one in the place of another; return what tells of the new one, or ``None`` if the old one is gone."""
+        ended = ended_event(old, EndReason.REPLACED, now)
+        with self.events.telling(ended, began) as told:
+            replaced = self.store.replace_session(old.id, new, ending=Ending(EndReason.REPLACED, now))
+        if not replaced:
+            return None
+        told.publish(ended)
+        return told
 
     def _enforce_cap(self, new: Session, now: datetime) -> None:
         if self.settings.max_per_user is None:

@@ -19,9 +19,11 @@ __all__ = [
     "Credential",
     "EndReason",
     "Ending",
+    "EventRecord",
     "Factor",
     "Identifier",
     "IdentifierKind",
+    "Outcome",
     "Pending",
     "Resumed",
     "Session",
@@ -53,6 +55,14 @@ class EndReason(StrEnum):
     REPLACED = "replaced"
     STOLEN = "stolen"
     CAP = "cap"
+
+
+class Outcome(StrEnum):
+    """What came of a try."""
+
+    SUCCESS = "success"
+    PENDING = "pending"
+    FAILURE = "failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +256,23 @@ class Pending:
     subject: str
     needs: tuple[str, ...]
     token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """What is kept of an event. It never holds a secret, and of a session only a short hash of its id.
+
+    ``name`` is the event's class in snake case; ``method`` and ``reason`` are in the words of a feature. All of the
+    other fields are personal, and gone once they are erased: ``subject`` is whom it is about and ``actor`` who did it.
+    """
+
+    at: datetime
+    name: str
+    outcome: Outcome = Outcome.SUCCESS
+    method: str | None = None
+    reason: str | None = None
+    subject: str = ""
+    actor: str | None = None
+    session: str | None = None
+    client: Client = field(default_factory=Client)
+    details: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from admit.gate import Gate
     from admit.model import Credential, Identifier
     from admit.store import AccountStore
+    from admit.telling import Telling
 
 __all__ = ["create_account", "lock_account", "new_account", "unlock_account"]
 
@@ -83,8 +84,10 @@ def create_account(
 
     .. versionadded:: 0.2
     """
-    accounts.add_account(account, *credentials)
-    gate.events.publish(AccountCreated(at=account.created_at, subject=account.id, method=method))
+    made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=method)
+    with gate.events.telling(made) as told:
+        accounts.add_account(account, *credentials)
+    told.publish()
 
 
 def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:
@@ -105,11 +108,12 @@ def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: dat
 
     .. versionadded:: 0.2
     """
-    _set_lock(accounts, account_id, at)
+    told = gate.events.telling(AccountLocked(at=at, subject=account_id, by=by))
+    _set_lock(accounts, account_id, at, told)
     # A link that was sent out before must not open the account when it is unlocked again.
     gate.challenges.void(account_id)
     ended = gate.revoke_all(account_id, by=by)
-    gate.events.publish(AccountLocked(at=at, subject=account_id, by=by))
+    told.publish()
     return ended
 
 
@@ -122,11 +126,12 @@ def unlock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: d
 
     .. versionadded:: 0.2
     """
-    _set_lock(accounts, account_id, None)
-    gate.events.publish(AccountUnlocked(at=at, subject=account_id, by=by))
+    told = gate.events.telling(AccountUnlocked(at=at, subject=account_id, by=by))
+    _set_lock(accounts, account_id, None, told)
+    told.publish()
 
 
-def _set_lock(accounts: AccountStore, account_id: str, locked_at: datetime | None) -> None:
+def _set_lock(accounts: AccountStore, account_id: str, locked_at: datetime | None, told: Telling) -> None:
     for _ in range(_TRIES):
         account = accounts.get_account(account_id)
         if account is None:
@@ -134,7 +139,9 @@ def _set_lock(accounts: AccountStore, account_id: str, locked_at: datetime | Non
         # The time of the first lock stays.
         if (account.locked_at is None) == (locked_at is None):
             return
-        if accounts.replace_account(account, replace(account, locked_at=locked_at)):
+        with told:
+            replaced = accounts.replace_account(account, replace(account, locked_at=locked_at))
+        if replaced:
             return
     message = "The account was changed by others again and again."
     raise StoreError(message)

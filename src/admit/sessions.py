@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from admit.store import SessionStore
     from admit.tokens import Token
 
-__all__ = ["Sessions", "checked_subject"]
+__all__ = ["Sessions", "checked_subject", "ended_event"]
 
 # How often to try again when other requests change the same session first.
 _TRIES = 20
@@ -156,20 +156,18 @@ class Sessions:
         """End all sessions of a subject but the one with the id ``keep``; return how many ended."""
         now = self._clock()
         sessions = [session for session in self.store.list_sessions(checked_subject(subject)) if session.id != keep]
-        ended = self.store.delete_sessions(subject, keep=keep, ending=Ending(EndReason.REVOKED, now, by))
-        for session in sessions:
-            self._publish_end(session, EndReason.REVOKED, now, by)
+        with self.events.telling(*(ended_event(one, EndReason.REVOKED, now, by) for one in sessions)) as told:
+            ended = self.store.delete_sessions(subject, keep=keep, ending=Ending(EndReason.REVOKED, now, by))
+        if ended:
+            told.publish()
         return ended
 
     def _end(self, session: Session, reason: EndReason, at: datetime, by: str | None = None) -> bool:
-        ended = self.store.delete_session(session.id, ending=Ending(reason, at, by))
+        with self.events.telling(ended_event(session, reason, at, by)) as told:
+            ended = self.store.delete_session(session.id, ending=Ending(reason, at, by))
         if ended:
-            self._publish_end(session, reason, at, by)
+            told.publish()
         return ended
-
-    def _publish_end(self, session: Session, reason: EndReason, at: datetime, by: str | None = None) -> None:
-        kind = SessionStolen if reason is EndReason.STOLEN else SessionEnded
-        self.events.publish(kind(at=at, subject=session.subject, session_id=session.id, reason=reason, by=by))
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -189,6 +187,12 @@ class Sessions:
     def purge(self, *, batch: int = 1000) -> int:
         """Remove at most ``batch`` sessions and endings whose time is over; return how many were."""
         return self.store.purge(before=self._clock(), batch=batch)
+
+
+def ended_event(session: Session, reason: EndReason, at: datetime, by: str | None = None) -> SessionEnded:
+    """Return what tells that a session ended."""
+    kind = SessionStolen if reason is EndReason.STOLEN else SessionEnded
+    return kind(at=at, subject=session.subject, session_id=session.id, reason=reason, by=by)
 
 
 def checked_subject(subject: str) -> str:

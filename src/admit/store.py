@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
-    from admit.model import Account, Challenge, Credential, Ending, Session
+    from admit.chain import Ends, Link
+    from admit.model import Account, Challenge, Credential, Ending, EventRecord, Session
 
 __all__ = [
     "AccountStore",
@@ -25,6 +27,8 @@ __all__ = [
     "ChallengeStore",
     "CounterStore",
     "CredentialStore",
+    "EventStore",
+    "Recording",
     "SessionStore",
     "Stores",
 ]
@@ -268,6 +272,69 @@ class CounterStore(Protocol):
         ...
 
 
+@runtime_checkable
+class EventStore(Protocol):
+    """Keeps records of events in one chain (:mod:`admit.chain`), to which they are only ever appended.
+
+    .. versionadded:: 0.2
+    """
+
+    def add_event(self, record: EventRecord) -> None:
+        """Append a record. However many append at once, each gets a place of its own and there is one chain."""
+        ...
+
+    def list_events(
+        self, *, subject: str | None = None, session: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[Link]:
+        """Return at most ``limit`` links, the latest first.
+
+        Args:
+            subject: Only those about this one; ``None`` for all.
+            session: Only those of the session with this short hash; ``None`` for all.
+            before: Only those whose number is lower.
+            limit: How many at most.
+        """
+        ...
+
+    def read_chain(self, *, after: int, limit: int = 1000) -> Sequence[Link]:
+        """Return at most ``limit`` links whose number is higher than ``after``, in order, as they are kept."""
+        ...
+
+    def get_ends(self) -> Ends:
+        """Return where the chain is said to begin and to end, which is kept beside the links."""
+        ...
+
+    def erase_events(self, subject: str) -> int:
+        """Forget all that is personal in the records about a subject, and the salts; return of how many.
+
+        The links stay, and so does the chain.
+        """
+        ...
+
+    def purge_events(self, *, before: datetime, batch: int = 1000) -> int:
+        """Remove at most ``batch`` links from the old end of the chain, up to the first that is not before ``before``.
+
+        The chain begins behind them from then on. Returns how many were removed.
+        """
+        ...
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A store of events that can write them in one transaction with the change that they tell of.
+
+    .. versionadded:: 0.2
+    """
+
+    def recording(self, records: Sequence[EventRecord]) -> AbstractContextManager[Callable[[], bool]]:
+        """Append the records with the first change that this thread makes in the block: both, or neither.
+
+        What it gives tells whether they were appended. They are not by a change of what another store keeps, nor by
+        one that changes nothing: a lost race leaves no record.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """What keeps what: mostly one store for all, or two, one for accounts and one for sessions.
@@ -283,10 +350,11 @@ class Stores:
     credentials: CredentialStore | None = None
     challenges: ChallengeStore | None = None
     counters: CounterStore | None = None
+    events: EventStore | None = None
 
     def close(self) -> None:
         """Close each store once, even if another one fails to close."""
-        kept = (self.sessions, self.accounts, self.credentials, self.challenges, self.counters)
+        kept = (self.sessions, self.accounts, self.credentials, self.challenges, self.counters, self.events)
         with ExitStack() as closing:
             for store in {id(one): one for one in kept}.values():
                 closing.callback(getattr(store, "close", _nothing))

@@ -38,6 +38,7 @@ __all__ = [
     "new_seed",
     "parse",
     "parse_challenge",
+    "short_hash",
     "successor",
 ]
 
@@ -115,6 +116,11 @@ def successor(secret: str, seed: bytes, nonce: bytes) -> str:
 def hash_secret(secret: str) -> bytes:
     """Return what a store keeps of a secret."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def short_hash(text: str) -> str:
+    """Return what records and logs hold instead of an id: enough to tell one from another, and no way back."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def matches(secret: str, secret_hash: bytes) -> bool:

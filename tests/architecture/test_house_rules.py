@@ -22,6 +22,7 @@ LONGEST_FILE = 300
 #: Files that may be longer, each with the reason that a reader accepts.
 LONG_FILES: dict[str, str] = {
     "src/admit/errors.py": "The tree of errors is read as one page, and each of them is a few lines.",
+    "src/admit/store.py": "What stores have to do is read as one page, and each verb is a few lines.",
 }
 
 #: Words that say nothing, or something else than the field means by them. `data` and `info` are fine with another word,

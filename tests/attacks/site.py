@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from admit.errors import StoreError
 from admit.events import Event, Events
 from admit.features.account import AccountPages
+from admit.features.activity import Activity
 from admit.features.devices import Devices
 from admit.features.mail_verification import MailVerification
 from admit.features.password import Password
@@ -49,6 +50,7 @@ def all_features() -> list[Feature]:
     """Return one of each feature."""
     return [
         AccountPages(),
+        Activity(),
         Password(),
         Registration(),
         MailVerification(),

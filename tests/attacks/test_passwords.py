@@ -289,6 +289,7 @@ def test_068_no_secret_is_told(caplog: pytest.LogCaptureFixture, capfd: pytest.C
     kept = [repr(account) for account in site.accounts.store.list_accounts()]
     kept += [repr(one) for one in site.accounts.credentials.list_credentials(site.account(BOB).id)]
     kept += [repr(one) for one in site.mails]
+    kept += [repr(link) for link in site.accounts.stores.events.read_chain(after=0)]
     printed = capfd.readouterr()
     told = "\n".join([caplog.text, printed.out, printed.err, *map(repr, site.events), *kept])
     told += "\n".join(answer.text for answer in answers)

@@ -49,7 +49,7 @@ def check_flask(*words: str) -> None:
     command, rest = admit_commands, list(words[1:])
     while isinstance(command, click.Group):
         command = command.commands[rest.pop(0)]
-    command.make_context(command.name, rest)
+    parse(command, rest)
 
 
 def check_admit(*words: str) -> None:
@@ -59,7 +59,13 @@ def check_admit(*words: str) -> None:
     command, rest = main, list(words)
     while isinstance(command, click.Group):
         command = command.commands[rest.pop(0)]
-    command.make_context(command.name, rest)
+    parse(command, rest)
+
+
+def parse(command: click.Command, words: list[str]) -> None:
+    """Let a command read its arguments, and not ask whether it is meant."""
+    sure = [name for option in command.params for name in option.opts if name == "--yes"]
+    command.make_context(command.name, [*sure, *words])
 
 
 def check_pybabel(*words: str) -> None:

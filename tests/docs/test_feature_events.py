@@ -80,6 +80,7 @@ def walk(site: Site) -> None:
     here = site.client()
     site.use(here, "registration.sign_up", email=ADA, password=FIRST)
     site.use(here, "mail_verification.confirm", token=site.token())
+    site.use(site.client(), "registration.sign_up", email=ADA, password=FIRST)
     for password in (FIRST, FIRST, SECOND):  # the second time a session is replaced
         site.use(here, "password.login", identifier=ADA, password=password)
     site.use(here, "password.confirm", password=FIRST)
@@ -110,6 +111,7 @@ def walk_on(site: Site) -> None:
         site.use(site.client(), "password_reset.ask", identifier=ADA)
     site.use(site.client(), "mail_verification.request", email=ADA)
     site.use(site.client(), "registration.sign_up", email="bob@example.org", password=FIRST)
+    site.use(site.client(), "activity.show")
 
 
 def test_the_events_of_a_feature_are_those_that_happen() -> None:

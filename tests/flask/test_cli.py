@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from admit.errors import StoreError
+from admit.features.account import AccountPages
 from admit.flask import LoginManager
 from admit.model import Client
 from admit.stores.memory import MemoryStore
@@ -135,6 +136,30 @@ def test_upgrade() -> None:
     failed = site.run("db", "upgrade")
     assert failed.exit_code == 1
     assert "The store did not answer: connection refused. Check that it runs" in failed.output
+
+
+def test_upgrade_of_two_stores() -> None:
+    """Of a pair the tables of accounts are made too."""
+    made: list[str] = []
+
+    class Noting(MemoryStore):
+        def upgrade(self) -> None:
+            made.append("tables")
+
+    app = Flask("site")
+    app.config.update(TESTING=True, ADMIT_PUBLIC_URL="https://app.example")
+    LoginManager(app, store=(Noting(), MemoryStore()), features=[AccountPages()])
+    result = app.test_cli_runner().invoke(args=["admit", "db", "upgrade"])
+    assert result.output == "The tables are up to date.\n"
+    assert made == ["tables"]
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--subject", "ada"], ["verify"], ["erase", "ada", "--yes"]])
+def test_events_where_there_are_none(site: Site, words: list[str]) -> None:
+    """An application without features has no records, and is told what it takes to have some."""
+    result = site.run("events", *words)
+    assert result.exit_code == 1
+    assert "Nothing is recorded here. Give LoginManager the feature Activity()" in result.output
 
 
 def test_settings_are_listed(site: Site) -> None:

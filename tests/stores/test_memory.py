@@ -14,6 +14,7 @@ from admit.testing import (
     ChallengeContract,
     CounterContract,
     CredentialContract,
+    EventContract,
     StoreContract,
     an_account,
 )
@@ -55,6 +56,10 @@ class TestChallenges(InMemory, ChallengeContract):
 
 class TestCounters(InMemory, CounterContract):
     """It keeps the contract of counters."""
+
+
+class TestEvents(InMemory, EventContract):
+    """It keeps the contract of events."""
 
 
 def test_a_million_names_stay_under_the_bound() -> None:

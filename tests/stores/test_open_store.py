@@ -74,29 +74,30 @@ def test_an_unknown_url_is_refused_without_showing_it(url: str) -> None:
 
 
 def kept(stores: Stores) -> list[object]:
-    """Return what keeps accounts, credentials, sessions, challenges and counters."""
-    return [stores.accounts, stores.credentials, stores.sessions, stores.challenges, stores.counters]
+    """Return what keeps accounts, credentials, events, sessions, challenges and counters."""
+    people = [stores.accounts, stores.credentials, stores.events]
+    return [*people, stores.sessions, stores.challenges, stores.counters]
 
 
 def test_one_store_keeps_all_that_it_can(tmp_path: Path) -> None:
     """A URL or a store stands for everything that it keeps, and Redis alone keeps no accounts."""
     for source in ("memory:", f"sqlite:///{tmp_path}/app.db", MemoryStore()):
         stores = open_stores(source)
-        assert kept(stores) == [stores.sessions] * 5
+        assert kept(stores) == [stores.sessions] * 6
         stores.close()
     stores = open_stores("redis://127.0.0.1:1/0", connect_timeout=0.1)
     assert isinstance(stores.sessions, RedisStore)
-    assert kept(stores) == [None, None, *[stores.sessions] * 3]
+    assert kept(stores) == [None, None, None, *[stores.sessions] * 3]
 
 
 @pytest.mark.parametrize("kind", [tuple, list])
 def test_a_pair_shares_the_work(tmp_path: Path, kind: Any) -> None:
-    """Of a pair the first keeps accounts and credentials, and the second the rest; options are for both."""
+    """Of a pair the first keeps accounts, credentials and events, and the second the rest; options are for both."""
     stores = open_stores(kind([f"sqlite:///{tmp_path}/app.db", "redis://127.0.0.1:1/0"]), prefix="x_", max_counters=9)
     people, sessions = stores.accounts, stores.sessions
     assert isinstance(people, SqlStore)
     assert isinstance(sessions, RedisStore)
-    assert kept(stores) == [people, people, sessions, sessions, sessions]
+    assert kept(stores) == [people, people, people, sessions, sessions, sessions]
     assert (people._prefix, sessions._prefix) == ("x_", "x_")
     stores.close()
 
@@ -113,8 +114,10 @@ class Fewer:
 def test_what_a_store_does_not_keep_is_none() -> None:
     """A store of sessions alone, and one of accounts alone, are taken for what they are."""
     people, sessions = Fewer(AccountStore, MemoryStore()), Fewer(SessionStore, MemoryStore())
-    assert kept(open_stores(sessions)) == [None, None, sessions, None, None]
-    assert kept(open_stores((people, sessions))) == [people, None, sessions, None, None]
+    assert kept(open_stores(sessions)) == [None, None, None, sessions, None, None]
+    assert kept(open_stores((people, sessions))) == [people, None, None, sessions, None, None]
+    both = MemoryStore()
+    assert open_stores((people, both)).events is both
 
 
 @pytest.mark.parametrize("sources", [(), ("memory:",), ["memory:"] * 3])

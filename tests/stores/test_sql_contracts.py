@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL keep accounts, credentials, challenges and counters as the contracts say."""
+"""SQLite and PostgreSQL keep accounts, credentials, challenges, counters and events as the contracts say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit.stores.sql import SqlStore
-from admit.testing import AccountContract, ChallengeContract, CounterContract, CredentialContract
+from admit.testing import AccountContract, ChallengeContract, CounterContract, CredentialContract, EventContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,3 +80,11 @@ class TestCountersInSqlite(InSqlite, CounterContract):
 
 class TestCountersInPostgres(InPostgres, CounterContract):
     """A server keeps counters."""
+
+
+class TestEventsInSqlite(InSqlite, EventContract):
+    """A file keeps events."""
+
+
+class TestEventsInPostgres(InPostgres, EventContract):
+    """A server keeps events."""

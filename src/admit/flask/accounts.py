@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from admit.errors import ConfigurationError
 from admit.feature import Context
+from admit.flask.clients import client
 from admit.flask.context import request_globals, the_request
 from admit.flask.cookies import DEVICES, PENDING, KeptCookie
 from admit.flask.languages import best_language
-from admit.flask.stored_login import client, store_trouble
+from admit.flask.stored_login import store_trouble
 from admit.known_devices import KnownDevices
 from admit.throttle import Throttle
 
@@ -53,7 +54,7 @@ class Accounts:
 
     Args:
         keeper: Who keeps the logins.
-        stores: What keeps accounts, credentials, challenges and counters.
+        stores: What keeps what.
         features: The features, by name, with their settings.
         settings: Where their pages are.
         mailing: Who sends the mails.
@@ -73,6 +74,7 @@ class Accounts:
         clock: Callable[[], datetime],
     ) -> None:
         self.keeper = keeper
+        self.stores = stores
         accounts, credentials, counters = _whole(stores)
         self.store: AccountStore = accounts
         self.credentials: CredentialStore = credentials
@@ -81,7 +83,7 @@ class Accounts:
         self.mailing = mailing
         self.throttle: Throttle = Throttle(counters, throttle, clock=clock, events=keeper.gate.events)
         self.devices: KnownDevices = KnownDevices(self.credentials, clock)
-        self._clock = clock
+        self.now: Callable[[], datetime] = clock
 
     def actions(self) -> list[Bound]:
         """Return every action of every feature."""
@@ -107,10 +109,11 @@ class Accounts:
             gate=self.keeper.gate,
             accounts=self.store,
             credentials=self.credentials,
+            events=self.stores.events,
             throttle=self.throttle,
             devices=self.devices,
             features=self.features,
-            now=self._clock(),
+            now=self.now(),
             client=client(),
             session=self.keeper.stay().session if account else None,
             account=account,

@@ -18,12 +18,14 @@ from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
 from admit.flask.languages import best_language
 from admit.flask.redirects import redirect_to
+from admit.flask.telling import tell_of_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flask import Flask, Response
 
+    from admit.errors import AdmitError
     from admit.feature import Action, Context, Reply
     from admit.flask.accounts import Accounts, Bound
     from admit.flask.pages import Pages
@@ -71,9 +73,10 @@ def _refusing(accounts: Accounts, pages: Pages) -> Callable[[Exception], Respons
 
     def refuse(error: Exception) -> Response:
         language, request = best_language(the_request()), the_request()
+        problem = _told(accounts, error, str(request.endpoint))
         if request.endpoint is not None and request.endpoint.endswith("_json"):
-            return as_problem(accounts, problem_of(error), language)
-        return pages.plain(problem_of(error), language)
+            return as_problem(accounts, problem, language)
+        return pages.plain(problem, language)
 
     return refuse
 
@@ -120,7 +123,7 @@ def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
             found = bodies.read_json(the_request()) if bound.action.method != "GET" else {}
             reply = _call(bound, ctx, arguments, found, strict=True)
         except REFUSALS as error:
-            return as_problem(accounts, problem_of(error), best_language(the_request()))
+            return as_problem(accounts, _told(accounts, error, bound.name), best_language(the_request()))
         return settle(accounts, ctx, as_json(bound.action, reply, ctx.language))
 
     return view
@@ -135,7 +138,7 @@ def _page_view(accounts: Accounts, pages: Pages, bound: Bound) -> Callable[..., 
             values.pop("next", None)
             reply = _call(bound, ctx, arguments, _with_link(bound.action, ctx, values), strict=False)
         except REFUSALS as error:
-            return settle(accounts, ctx, pages.refuse(bound, ctx, problem_of(error), values))
+            return settle(accounts, ctx, pages.refuse(bound, ctx, _told(accounts, error, bound.name), values))
         return settle(accounts, ctx, pages.show(bound, ctx, reply))
 
     return view
@@ -193,3 +196,10 @@ def _demand(action: Action, ctx: Context) -> None:
         ctx.demand_session()
     elif action.demands is Demand.FRESH:
         ctx.demand_fresh()
+
+
+def _told(accounts: Accounts, error: Exception, action: str) -> AdmitError:
+    """Return what to tell the client of what was raised, and tell those who listen."""
+    problem = problem_of(error)
+    tell_of_refusal(accounts, problem, action)
+    return problem

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import AppGroup
 
-from admit.errors import StoreError
+from admit import tokens
 from admit.flask.current import active_login_manager
-from admit.flask.printing import as_json, moment, print_row, print_rows
+from admit.flask.event_commands import EVENT_COLUMNS, event_row, event_store, events_commands
+from admit.flask.printing import as_json, moment, plain, print_row, print_rows, store_trouble_said
 from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Iterator
 
     from admit.gate import Gate
+    from admit.model import Ending
 
 __all__ = ["admit_commands", "db_commands", "sessions_commands"]
 
@@ -27,6 +29,7 @@ sessions_commands: AppGroup = AppGroup("sessions", help="List sessions, end them
 db_commands: AppGroup = AppGroup("db", help="Look after the tables of the store.")
 admit_commands.add_command(sessions_commands)
 admit_commands.add_command(db_commands)
+admit_commands.add_command(events_commands)
 
 _PURGED_AT_ONCE = 1000
 _COLUMNS = ("id", "seen_at", "device", "address", "kind")
@@ -40,7 +43,7 @@ def list_sessions(user: str, *, json: bool) -> None:
 
     USER is what the user's get_id() returns.
     """
-    with _store_trouble():
+    with store_trouble_said():
         found = [UserSession(session, _gate()) for session in reversed(_gate().sessions_of(user))]
     print_rows(map(_row, found), _COLUMNS, json=json, nothing=f"{user} has no session.")
 
@@ -57,7 +60,7 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
     if not ids and user is None:
         message = "Nothing to end. Name session IDs, or a user by --user."
         raise click.UsageError(message)
-    with _store_trouble():
+    with store_trouble_said():
         named = sum(_gate().revoke(session_id, by=by) for session_id in ids)
         others = _gate().revoke_all(user, by=by) if user is not None else 0
     click.echo(f"Ended {_sessions(named + others)}.")
@@ -76,12 +79,12 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
     help="How many rows to remove at once.",
 )
 def purge_sessions(batch: int) -> None:
-    """Remove what is left of sessions whose time is over.
+    """Remove what is left of sessions whose time is over, and what features keep no longer.
 
     The store is never locked for long: rows go in batches. Run it daily.
     """
     purged = 0
-    with _store_trouble(), click.progressbar(_purged(batch), label="Purging", show_pos=True) as batches:
+    with store_trouble_said(), click.progressbar(_purged(batch), label="Purging", show_pos=True) as batches:
         for count in batches:
             purged += count
     click.echo(f"Removed {purged} rows.")
@@ -91,27 +94,32 @@ def purge_sessions(batch: int) -> None:
 @click.argument("session_id", metavar="ID")
 @as_json
 def why(session_id: str, *, json: bool) -> None:
-    """Say why the session with this ID ended."""
-    with _store_trouble():
+    """Say why the session with this ID ended.
+
+    With it comes what is recorded of the session.
+    """
+    with store_trouble_said():
         ending = _gate().why(session_id)
-    if ending is None:
+        events = _events_of(session_id)
+    if ending is None and not events:
         message = f"Nothing is known of {session_id}: it lives, never lived, or its time is over anyway."
         raise click.ClickException(message)
-    by = f" by {ending.by}" if ending.by else ""
-    row = {"id": session_id, "ended_at": ending.at, "reason": str(ending.reason), "by": ending.by}
-    print_row(row, f"{session_id} ended at {moment(ending.at)}: {ending.reason}{by}.", json=json)
+    row = {"id": session_id, **_ending_row(ending), "events": [plain(one) for one in events]}
+    print_row(row, _ending_sentence(session_id, ending), json=json)
+    if events and not json:
+        print_rows(events, EVENT_COLUMNS, json=False)
 
 
 @db_commands.command("upgrade")
 def upgrade_tables() -> None:
     """Make the store's tables, or bring them up to date."""
-    store = _gate().store
-    upgrade = getattr(store.store if isinstance(store, NearStore) else store, "upgrade", None)
-    if upgrade is None:
+    upgrades = [store.upgrade for store in _stores() if hasattr(store, "upgrade")]
+    if not upgrades:
         click.echo("This store has no tables.")
         return
-    with _store_trouble():
-        upgrade()
+    with store_trouble_said():
+        for upgrade in upgrades:
+            upgrade()
     click.echo("The tables are up to date.")
 
 
@@ -127,11 +135,44 @@ def list_settings() -> None:
 
 
 def _purged(batch: int) -> Iterator[int]:
-    while True:
-        count = _gate().purge(batch=batch)
-        yield count
-        if count < batch:
-            return
+    accounts = active_login_manager().keeper.accounts
+    purges: list[Callable[[], int]] = [partial(_gate().purge, batch=batch)]
+    if accounts is not None:
+        features, stores = accounts.features.values(), accounts.stores
+        purges += [partial(feature.purge, stores, now=accounts.now(), batch=batch) for feature in features]
+    for purge in purges:
+        count = batch
+        while count >= batch:
+            count = purge()
+            yield count
+
+
+def _events_of(session_id: str) -> list[dict[str, Any]]:
+    """Return what is recorded of a session, the oldest first."""
+    store = event_store()
+    found = () if store is None else store.list_events(session=tokens.short_hash(session_id))
+    return [event_row(link) for link in reversed(found)]
+
+
+def _ending_row(ending: Ending | None) -> dict[str, Any]:
+    if ending is None:
+        return {"ended_at": None, "reason": None, "by": None}
+    return {"ended_at": ending.at, "reason": str(ending.reason), "by": ending.by}
+
+
+def _ending_sentence(session_id: str, ending: Ending | None) -> str:
+    if ending is None:
+        return f"{session_id} has not ended, or its ending is forgotten."
+    by = f" by {ending.by}" if ending.by else ""
+    return f"{session_id} ended at {moment(ending.at)}: {ending.reason}{by}."
+
+
+def _stores() -> list[Any]:
+    """Return what keeps the sessions and what keeps the accounts, which may be one and the same."""
+    accounts, sessions = active_login_manager().keeper.accounts, _gate().store
+    found: list[Any] = [sessions.store if isinstance(sessions, NearStore) else sessions]
+    found += [] if accounts is None else [accounts.store]
+    return list({id(store): store for store in found}.values())
 
 
 def _gate() -> Gate:
@@ -152,12 +193,3 @@ def _row(session: UserSession) -> dict[str, Any]:
 
 def _sessions(count: int) -> str:
     return "1 session" if count == 1 else f"{count} sessions"
-
-
-@contextmanager
-def _store_trouble() -> Generator[None]:
-    try:
-        yield
-    except StoreError as error:
-        message = f"The store did not answer: {error}. Check that it runs and that its address is right."
-        raise click.ClickException(message) from error

@@ -126,6 +126,7 @@ class LoginManager(Refusals[UserT]):
 
     def _keep_in_store(self, app: Flask, features: Mapping[str, Feature]) -> None:
         # The store is the manager's: a second application shares it, and the settings of the first.
+        is_first = not isinstance(self.keeper, StoredLogin)
         if not isinstance(self.keeper, StoredLogin):
             settings = self._settings or SessionSettings.from_mapping(app.config)
             stores = open_for(app, self._source)
@@ -141,6 +142,7 @@ class LoginManager(Refusals[UserT]):
             self.keeper = StoredLogin(self, gate, CookieSettings.from_mapping(app.config))
             self._stores = stores
         if features:
+            from admit.flask.clients import present_client
             from admit.flask.installing import install
 
             install(
@@ -152,6 +154,9 @@ class LoginManager(Refusals[UserT]):
                 mail=self._mail,
                 clock=self._clock,
             )
+            if is_first:
+                for feature in features.values():
+                    feature.watch(self.keeper.gate.events, self._stores, present_client)
         from admit.flask.cli import admit_commands
 
         app.cli.add_command(admit_commands)

@@ -8,9 +8,11 @@ from flask import abort
 
 from admit.errors import RoleRequired
 from admit.flask import problems
+from admit.flask.context import the_request
 from admit.flask.current import active_login_manager, holds, user_now
 from admit.flask.guards import guarded
 from admit.flask.mixins import UserMixin
+from admit.flask.telling import tell_of_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,4 +92,7 @@ def roles_required(*roles: str) -> Callable[[View], View]:
 
 
 def _refuse_role() -> Any:
-    return problems.problem(RoleRequired()) if problems.wanted() else abort(403)
+    error, accounts = RoleRequired(), active_login_manager().keeper.accounts
+    if accounts is not None:
+        tell_of_refusal(accounts, error, str(the_request().endpoint))
+    return problems.problem(error) if problems.wanted() else abort(403)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as encoding
 import sys
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from admit.errors import StoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
-__all__ = ["as_json", "moment", "print_row", "print_rows"]
+__all__ = ["as_json", "moment", "plain", "print_row", "print_rows", "store_trouble_said"]
 
-_JSON = {bool, int, float, str, list, tuple, type(None)}
+_JSON = {bool, int, float, str, dict, list, tuple, type(None)}
 
 #: The option of every command that shows something.
 as_json: Callable[[Any], Any] = click.option("--json", is_flag=True, help="Print JSON, for programs.")
@@ -40,7 +43,7 @@ def print_rows(
     """
     found = list(rows)
     if json:
-        click.echo(encoding.dumps([_plain(row) for row in found], indent=2))
+        click.echo(encoding.dumps([plain(row) for row in found], indent=2))
     elif not found:
         click.echo(nothing)
     else:
@@ -52,11 +55,21 @@ def print_rows(
 def print_row(row: Mapping[str, Any], sentence: str | None = None, *, json: bool) -> None:
     """Print one thing: as a sentence, if there is one that says it, or else a line for each of its parts."""
     if json:
-        click.echo(encoding.dumps(_plain(row), indent=2))
+        click.echo(encoding.dumps(plain(row), indent=2))
     elif sentence is not None:
         click.echo(_legible(sentence))
     else:
         _print_lines([], [[name.replace("_", " ") + ":", _cell(value)] for name, value in row.items()])
+
+
+@contextmanager
+def store_trouble_said() -> Generator[None]:
+    """End the command with a sentence if the store does not answer."""
+    try:
+        yield
+    except StoreError as error:
+        message = f"The store did not answer: {error}. Check that it runs and that its address is right."
+        raise click.ClickException(message) from error
 
 
 def _print_lines(_columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
@@ -91,7 +104,8 @@ def _legible(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON has it."""
     return {name: _encoded(value) for name, value in row.items()}
 
 

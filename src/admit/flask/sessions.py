@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.local import LocalProxy
 
 from admit import device_names
+from admit.flask.clients import client
 from admit.flask.context import real_object
 from admit.flask.current import active_login_manager
-from admit.flask.stored_login import client, store_trouble, stored_keeper, whole
+from admit.flask.stored_login import store_trouble, stored_keeper, whole
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

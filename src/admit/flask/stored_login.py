@@ -15,12 +15,13 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from admit.errors import ConfigurationError, StepUpRequired, StoreError
 from admit.flask import remember, session_cookie
+from admit.flask.clients import client
 from admit.flask.context import configured, request_globals, the_request
 from admit.flask.cookies import PENDING
 from admit.flask.loaders import call_loader
 from admit.flask.members import AccountUser
 from admit.flask.signals import user_loaded_from_cookie
-from admit.model import Client, EndReason, Pending
+from admit.model import EndReason, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -35,13 +36,10 @@ if TYPE_CHECKING:
     from admit.gate import Gate
     from admit.model import Admitted, Ending, Session
 
-__all__ = ["Stay", "StoredLogin", "client", "store_trouble", "stored_keeper", "whole"]
+__all__ = ["Stay", "StoredLogin", "store_trouble", "stored_keeper", "whole"]
 
 #: Seconds after which a client that met a store that is down may try again.
 _RETRY_AFTER = 2
-
-# Longer ones are no browser's; they would only fill the store.
-_LONGEST_USER_AGENT = 512
 
 _CLEAR_SITE = '"cookies", "storage"'
 
@@ -270,14 +268,6 @@ def _vary_by_cookie(response: Response) -> Response:
     else:
         response.headers.add("Vary", "Cookie")
     return response
-
-
-def client() -> Client:
-    """Return what is known of the client of this request."""
-    request = the_request()
-    # It is shown to people, on terminals too: nothing in it may be more than text.
-    user_agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")[:_LONGEST_USER_AGENT]))
-    return Client(request.remote_addr, user_agent or None)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 
 from admit.flask.cli import db_commands, sessions_commands
 from admit.flask.context import application
+from admit.flask.event_commands import events_commands
 from admit.flask.printing import as_json, print_rows
 from admit.server.configuration import CONFIG, shown_settings
 from admit.server.pages import accounts_of
@@ -40,6 +41,7 @@ def main(ctx: click.Context, *, db: str | None, config: Path | None) -> None:
 main.add_command(user_commands)
 main.add_command(sessions_commands)
 main.add_command(db_commands)
+main.add_command(events_commands)
 
 
 @main.command("run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from admit import errors
-from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, SessionStore, Stores
+from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, EventStore, SessionStore, Stores
 from admit.stores import memory
 
 __all__ = ["open_store", "open_stores"]
@@ -43,11 +43,12 @@ def open_store(source: Any, **options: Any) -> SessionStore:
 
 
 def open_stores(source: Any, **options: Any) -> Stores:
-    """Return what keeps sessions, accounts, credentials, challenges and counters, as far as it is kept.
+    """Return what keeps sessions, accounts, credentials, challenges, counters and events, as far as it is kept.
 
     Args:
         source: What :func:`open_store` takes: one store for all that it can keep. Or a pair of those: the first is for
-            accounts and credentials, and need not keep anything else; the second is for the rest.
+            accounts, credentials and events, and need not keep anything but accounts; the second is for the rest, and
+            for events if the first keeps none.
         options: What the stores take besides; of a pair, both. Where they differ, open the stores before.
 
     Raises:
@@ -78,6 +79,7 @@ def _stores(store: SessionStore, people: object) -> Stores:
         credentials=people if isinstance(people, CredentialStore) else None,
         challenges=store if isinstance(store, ChallengeStore) else None,
         counters=store if isinstance(store, CounterStore) else None,
+        events=next((one for one in (people, store) if isinstance(one, EventStore)), None),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from admit.stores.memory_accounts import MemoryAccounts
 from admit.stores.memory_challenges import MemoryChallenges
 from admit.stores.memory_counters import MemoryCounters
+from admit.stores.memory_events import MemoryEvents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters):
+class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters, MemoryEvents):
     """Keeps everything in dictionaries; it is gone when the process ends and unknown to any other.
 
     Args:
@@ -28,13 +29,14 @@ class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters):
 
     .. versionadded:: 0.1
     .. versionchanged:: 0.2
-       Keeps accounts, credentials, challenges and counters too.
+       Keeps accounts, credentials, challenges, counters and events too.
     """
 
     def __init__(self, *, max_counters: int = 100_000) -> None:
         MemoryAccounts.__init__(self)
         MemoryChallenges.__init__(self)
         MemoryCounters.__init__(self, max_counters)
+        MemoryEvents.__init__(self)
         self._lock = Lock()
         self._sessions: dict[str, Session] = {}
         self._ids: dict[str, set[str]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from admit.stores.sql_accounts import AccountStatements, SqlAccounts
 from admit.stores.sql_challenges import ChallengeStatements, SqlChallenges
 from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
 from admit.stores.sql_credentials import CredentialStatements
+from admit.stores.sql_events import EventStatements, SqlEvents
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
 from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
@@ -40,8 +42,8 @@ _HOLD = 0.05
 _LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
-class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
-    """Keeps sessions, accounts, credentials, challenges and counters in an SQLite file or a PostgreSQL database.
+class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters):
+    """Keeps sessions, accounts and all that belongs to them in an SQLite file or a PostgreSQL database.
 
     The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
     :meth:`create`.
@@ -82,6 +84,8 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
         self._for_credentials = CredentialStatements(self._database, schema, prefix)
         self._for_challenges = ChallengeStatements(self._database, schema, prefix)
         self._for_counters = CounterStatements(self._database, schema, prefix)
+        self._for_events = EventStatements(self._database, schema, prefix)
+        self._recordings = local()
         self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP
         if isinstance(self._database, SqliteDatabase):
@@ -122,6 +126,7 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
         """Keep a new session."""
         with self._database.transaction() as run:
             run(self._statements.add, rows.row_of(session))
+            self._record(run)
 
     def get_session(self, session_id: str) -> Session | None:
         """Return the session with this id, alive or past its times, or ``None``."""
@@ -141,6 +146,7 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
             ended = self._end(run, old_id, ending)
             if ended:
                 run(self._statements.add, rows.row_of(new))
+                self._record(run)
         return ended
 
     def replace_secret(self, old: Session, new: Session) -> bool:
@@ -156,7 +162,10 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller."""
         with self._database.transaction() as run:
-            return self._end(run, session_id, ending)
+            ended = self._end(run, session_id, ending)
+            if ended:
+                self._record(run)
+        return ended
 
     def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
         """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
@@ -167,6 +176,7 @@ class SqlStore(SqlAccounts, SqlChallenges, SqlCounters):
                 run(self._statements.end, rows.end_row(session_id, ending, expires_at))
             if ended:
                 self._database.announce(run, _ANY)
+                self._record(run)
         return len(ended)
 
     def get_ending(self, session_id: str) -> Ending | None:

@@ -70,6 +70,7 @@ class SqlAccounts(SqlCredentials):
                 run(self._for_accounts.add, (account.id, *_row(account), account.revision))
                 for credential in credentials:
                     run(self._for_credentials.add, credential_row(credential))
+                self._record(run)
         if not is_free:
             raise IdentifierTaken
 
@@ -92,6 +93,8 @@ class SqlAccounts(SqlCredentials):
                 return False
             run(self._for_accounts.give_up, (old.id,))
             is_free = self._claim(run, old.id, new.identifiers)
+            if is_free:
+                self._record(run)
         if not is_free:
             raise IdentifierTaken
         return True

@@ -21,3 +21,8 @@ class Part:
     """A part of the store: some of its verbs, over the database that all parts share."""
 
     _database: Database
+
+    if TYPE_CHECKING:
+
+        def _record(self, run: Run) -> None:
+            """Append what is to be recorded with this change, if anything is; the part that keeps events has it."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENDING_COLUMNS",
     "SESSION_COLUMNS",
+    "UNREADABLE",
     "Row",
     "authentications_text",
     "end_row",
@@ -56,7 +57,8 @@ ENDING_COLUMNS = ("session_id", "reason", "at", "by", "expires_at")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_UNREADABLE = (ValueError, TypeError, OverflowError)
+#: What reading a row raises that somebody else wrote.
+UNREADABLE = (ValueError, TypeError, OverflowError)
 _STRANGE = "A row in the database is not as this version of Admit writes it. Run upgrade(), or use another prefix."
 
 
@@ -116,7 +118,7 @@ def read_session(row: Row) -> Session:
     # Not in the block below: this is the hot path.
     try:
         return _session(*row)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise StoreError(_STRANGE) from error
 
 
@@ -132,7 +134,7 @@ def readable() -> Generator[None]:
     """Say of a row that can't be read in the block that it is none of ours."""
     try:
         yield
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise StoreError(_STRANGE) from error
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAD", "ddl", "is_ours", "tables", "version_table"]
 
 #: The migration that leads to the tables below.
-HEAD = "0002"
+HEAD = "0003"
 
 _TABLES = (
     "sessions",
@@ -34,6 +34,8 @@ _TABLES = (
     "credentials",
     "challenges",
     "counters",
+    "events",
+    "event_ends",
     "alembic_version",
 )
 
@@ -64,6 +66,7 @@ def tables(schema: str | None, prefix: str) -> MetaData:
     _describe_sessions(metadata, prefix)
     _describe_accounts(metadata, prefix)
     _describe_challenges(metadata, prefix)
+    _describe_events(metadata, prefix)
     version = version_table(prefix)
     # As Alembic makes it, so that tables of either origin are the same.
     Table(
@@ -161,6 +164,29 @@ def _describe_challenges(metadata: MetaData, prefix: str) -> None:
         Column("key", Text, primary_key=True),
         Column("tat", BigInteger, nullable=False),
         Index(f"{prefix}counters_tat", "tat"),
+    )
+
+
+def _describe_events(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}events",
+        metadata,
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("at", BigInteger, nullable=False),
+        *(Column(name, Text, nullable=False) for name in ("name", "outcome")),
+        *(Column(name, Text) for name in ("method", "reason", "subject", "session", "personal")),
+        *(Column(name, LargeBinary, nullable=False) for name in ("salt", "personal_hash", "previous", "hash")),
+        Index(f"{prefix}events_subject", "subject", "number"),
+        Index(f"{prefix}events_session", "session", "number"),
+    )
+    Table(
+        f"{prefix}event_ends",
+        metadata,
+        Column("id", BigInteger, primary_key=True, autoincrement=False),
+        Column("base_number", BigInteger, nullable=False),
+        Column("base_hash", LargeBinary, nullable=False),
+        Column("head_number", BigInteger, nullable=False),
+        Column("head_hash", LargeBinary, nullable=False),
     )
 
 

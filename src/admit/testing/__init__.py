@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from admit.testing.clock import Clock
-from admit.testing.samples import a_challenge, a_credential, a_session, an_account
+from admit.testing.samples import a_challenge, a_credential, a_session, an_account, an_event
 
 if TYPE_CHECKING:
     from admit.testing.account_contract import AccountContract
     from admit.testing.challenge_contract import ChallengeContract
     from admit.testing.counter_contract import CounterContract
     from admit.testing.credential_contract import CredentialContract
+    from admit.testing.event_contract import EventContract
     from admit.testing.store_contract import StoreContract
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "Clock",
     "CounterContract",
     "CredentialContract",
+    "EventContract",
     "StoreContract",
     "a_challenge",
     "a_credential",
     "a_session",
     "an_account",
+    "an_event",
 ]
 
 _CONTRACTS = {
@@ -34,6 +37,7 @@ _CONTRACTS = {
     "ChallengeContract": "challenge_contract",
     "CounterContract": "counter_contract",
     "CredentialContract": "credential_contract",
+    "EventContract": "event_contract",
     "StoreContract": "store_contract",
 }
 _THEIR_PARTS = ("account_races", "contract", "machines", "store_endings", "store_machine", "store_races")

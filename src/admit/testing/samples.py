@@ -1,4 +1,4 @@
-"""Sessions, accounts, credentials and challenges to test with."""
+"""Sessions, accounts, credentials, challenges and records of events to test with."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from admit import tokens
-from admit.model import Account, Challenge, Credential, Ending, EndReason, Identifier, IdentifierKind, Session
+from admit.model import (
+    Account,
+    Challenge,
+    Client,
+    Credential,
+    Ending,
+    EndReason,
+    EventRecord,
+    Identifier,
+    IdentifierKind,
+    Session,
+)
 
-__all__ = ["NOW", "REVOKED", "a_challenge", "a_credential", "a_session", "an_account"]
+__all__ = ["NOW", "REVOKED", "a_challenge", "a_credential", "a_session", "an_account", "an_event"]
 
 #: Whole microseconds in the present, as a clock gives them.
 NOW = datetime.now(UTC)
@@ -80,6 +91,19 @@ def a_challenge(**changes: Any) -> Challenge:
     secret_hash = tokens.hash_secret(tokens.new_id())
     challenge = Challenge(tokens.new_id(), "link", "ada", secret_hash, NOW, NOW + timedelta(hours=1))
     return replace(challenge, **changes)
+
+
+def an_event(**changes: Any) -> EventRecord:
+    """Return a record of an event, changed as a test needs it.
+
+    Args:
+        changes: What it does not have in common with a login of a subject ``ada`` just now.
+
+    .. versionadded:: 0.2
+    """
+    client = Client("192.0.2.7", "Mozilla/5.0")
+    record = EventRecord(NOW, "logged_in", method="password", subject="ada", actor="ada", session="5e55", client=client)
+    return replace(record, **changes)
 
 
 def _identifier(name: str) -> Identifier:

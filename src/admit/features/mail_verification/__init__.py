@@ -11,12 +11,12 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from admit import identifiers, tokens
-from admit.errors import InvalidChallenge
+from admit.errors import InvalidChallenge, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Token, action
 from admit.model import Credential, IdentifierKind
@@ -31,6 +31,8 @@ __all__ = ["Confirmed", "IdentifierVerified", "MailVerification", "RequestForm",
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierVerified(Event):
     """A mail address was confirmed; ``kept`` tells whether what was set up before it still stands."""
+
+    said: ClassVar[Text | None] = Text("Your mail address was confirmed.")
 
     kept: bool
 

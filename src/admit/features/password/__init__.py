@@ -58,6 +58,8 @@ _TRIES = 5
 class PasswordChanged(Event):
     """There is another password, and ``ended`` other sessions have ended for it."""
 
+    said: ClassVar[Text | None] = Text("Your password was changed.")
+
     ended: int
 
 

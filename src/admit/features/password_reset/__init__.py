@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from admit import identifiers
-from admit.errors import InvalidChallenge
+from admit.errors import InvalidChallenge, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Token, action
 from admit.settings import setting
@@ -32,6 +32,8 @@ __all__ = ["AskForm", "Asked", "ChooseForm", "Chosen", "PasswordReset", "Passwor
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordWasReset(Event):
     """A password was chosen anew by a link."""
+
+    said: ClassVar[Text | None] = Text("Your password was chosen anew by a link.")
 
 
 class AskForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,24 +8,25 @@ way to the next who signs up with it; and the store lets one of two win.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from admit import identifiers, tokens
 from admit.errors import AdmitError, ConfigurationError, IdentifierTaken, InvalidChallenge, InvalidInput, Text
-from admit.events import AccountCreated
+from admit.events import AccountCreated, Event
 from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
-from admit.model import Account
+from admit.model import Account, Outcome
 from admit.settings import setting
 
 if TYPE_CHECKING:
     from admit.gate import Gate
-    from admit.model import Credential, Identifier
+    from admit.model import Client, Credential, Identifier
 
-__all__ = ["Registered", "Registration", "RegistrationClosed", "SignUp", "SignUpForm"]
+__all__ = ["AddressInUse", "Registered", "Registration", "RegistrationClosed", "SignUp", "SignUpForm"]
 
 #: What an invitation is among the challenges.
 _INVITATION = "invitation"
@@ -37,6 +38,20 @@ class SignUp(StrEnum):
     OPEN = "open"
     INVITATION = "invitation"
     CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressInUse(Event):
+    """Somebody tried to sign up with the address of an account.
+
+    Told of where :class:`admit.events.AccountCreated` otherwise is, so that recording costs both alike.
+    """
+
+    outcome: ClassVar[Outcome] = Outcome.FAILURE
+    said: ClassVar[Text | None] = Text("Somebody tried to sign up with your mail address.")
+
+    method: str
+    client: Client
 
 
 class RegistrationClosed(AdmitError):
@@ -168,6 +183,7 @@ class Registration(Feature):
         owner = ctx.accounts.find_account(account.email.key) if account.email else None
         if owner is None:  # the user name was taken at the same moment
             raise IdentifierTaken(field="username")
+        ctx.publish(AddressInUse(at=ctx.now, subject=owner.id, method=self.name, client=ctx.client))
         for feature in ctx.features.values():
             feature.pretend(ctx)
         ctx.send(owner, "registration/taken", url=ctx.url("account.show"))

@@ -1,0 +1,167 @@
+"""Activity: what happened with an account, written down where nobody can change it unnoticed, and shown to its owner.
+
+An attacker wants to leave no trace: to edit or remove what was written, to write so much that it is not found, to put
+lines of their own into a log, or to read what others did. So records are only ever appended, in a chain
+(:mod:`admit.chain`); what costs a stranger nothing is written down only so often; a log line is one JSON object in
+printable ASCII; and a page shows exactly the records about who asks for it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from admit import device_names, tokens
+from admit.errors import ConfigurationError, NotFound, Text
+from admit.events import SecretRotated, SessionEnded, kinds, name_of
+from admit.feature import Context, Demand, Feature, Reply, Shown, action
+from admit.features.activity.recorder import Recorder
+from admit.model import EndReason
+from admit.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from admit.chain import Link
+    from admit.events import Events
+    from admit.model import Client, Session
+    from admit.store import EventStore, Stores
+
+__all__ = ["Activity", "ActivityList", "ActivityView"]
+
+_ON_A_PAGE = 50
+_MOST_DIGITS = 18
+
+#: What became of a session, in the words of its owner.
+_ENDINGS = {
+    EndReason.LOGOUT: Text("You signed out."),
+    EndReason.IDLE: Text("A device was signed out, because it was not used for long."),
+    EndReason.ABSOLUTE: Text("A device was signed out, because its sign-in was long ago."),
+    EndReason.REPLACED: Text("A sign-in took the place of an older one on the same device."),
+    EndReason.CAP: Text("A device was signed out, because there were too many."),
+}
+
+
+class ActivityView(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened; ``event`` is its name, and ``by_owner`` whether the account's owner did it."""
+
+    at: datetime
+    event: str
+    outcome: str
+    method: str | None
+    reason: str | None
+    by_owner: bool
+    address: str | None
+    device: str | None
+    is_this_session: bool
+
+
+class ActivityList(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened, the latest first. With ``before`` the list goes on; ``null`` when there is no more."""
+
+    entries: list[ActivityView]
+    before: str | None
+
+
+class Activity(Feature):
+    """Records every event, and shows people what happened with their account.
+
+    .. versionadded:: 0.2
+    """
+
+    name = "activity"
+
+    retention: timedelta | None = setting(
+        timedelta(days=365), "How long records are kept; the purge removes older ones. None for ever."
+    )
+    leave_out: tuple[str, ...] = setting(
+        (name_of(SecretRotated),), 'Events that are not recorded, such as "secret_rotated", which is mere routine.'
+    )
+    addresses: bool = setting(True, "Whether addresses and user agents of clients are recorded.")
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        if self.retention is not None and self.retention <= timedelta():
+            message = f"{self.key('retention')} must be more than zero. Correct it, or leave it out for the default."
+            raise ConfigurationError(message)
+        unknown = sorted(set(self.leave_out) - set(kinds()))
+        if unknown:
+            message = f"{self.key('leave_out')} has {unknown[0]!r}. The events are {', '.join(sorted(kinds()))}."
+            raise ConfigurationError(message)
+
+    @action("GET", "/activity", title="Activity", page="activity/show", shown=Shown.MEMBERS, demands=Demand.SESSION)
+    def show(self, ctx: Context) -> Reply[ActivityList]:
+        """Return what happened with the account lately."""
+        return _listed(ctx, None)
+
+    @action(
+        "GET",
+        "/activity/before/<before>",
+        title="Older activity",
+        page="activity/show",
+        demands=Demand.SESSION,
+        errors=[NotFound],
+    )
+    def show_older(self, ctx: Context, before: str) -> Reply[ActivityList]:
+        """Return what happened with the account before, from where a list has ended."""
+        if not (before.isascii() and before.isdigit() and len(before) <= _MOST_DIGITS):
+            raise NotFound(reason="no place in a list")
+        return _listed(ctx, int(before))
+
+    def watch(self, events: Events, stores: Stores, present: Callable[[], Client | None]) -> None:
+        """Record every event from now on."""
+        recorder = Recorder(
+            _kept(stores.events), stores.counters, present, leave_out=self.leave_out, addresses=self.addresses
+        )
+        events.keep_by(recorder)
+
+    def purge(self, stores: Stores, *, now: datetime, batch: int) -> int:
+        """Remove records that are older than the policy lets them be."""
+        if self.retention is None:
+            return 0
+        return _kept(stores.events).purge_events(before=now - self.retention, batch=batch)
+
+    def words(self, entry: ActivityView) -> Text:
+        """Return what an entry is called in front of people."""
+        if entry.event == name_of(SessionEnded) and entry.reason in _ENDINGS:
+            return _ENDINGS[EndReason(entry.reason)]
+        kind = kinds().get(entry.event)
+        return (kind and kind.said) or Text(entry.event.replace("_", " ").capitalize() + ".")
+
+
+def _kept(store: EventStore | None) -> EventStore:
+    if store is None:
+        message = (
+            "Activity has no store that keeps events. Give one over SQL, alone or as the first of a pair, "
+            "or take Activity out of the features."
+        )
+        raise ConfigurationError(message)
+    return store
+
+
+def _listed(ctx: Context, before: int | None) -> Reply[ActivityList]:
+    session = ctx.demand_session()
+    # One more than is shown tells whether there is more.
+    found = _kept(ctx.events).list_events(subject=session.subject, before=before, limit=_ON_A_PAGE + 1)
+    shown = found[:_ON_A_PAGE]
+    older = str(shown[-1].number) if len(found) > len(shown) else None
+    return Reply(ActivityList(entries=[_view(one, session) for one in shown], before=older))
+
+
+def _view(link: Link, here: Session) -> ActivityView:
+    record = link.record
+    user_agent = record.client.user_agent
+    return ActivityView(
+        at=record.at,
+        event=record.name,
+        outcome=record.outcome.value,
+        method=record.method,
+        reason=record.reason,
+        by_owner=record.actor in {"owner", here.subject},
+        address=record.client.address,
+        device=device_names.name_of(user_agent) if user_agent else None,
+        is_this_session=record.session == tokens.short_hash(here.id),
+    )

@@ -33,6 +33,7 @@ __all__ = [
     "Signed",
     "Token",
     "action",
+    "way_in",
 ]
 
 
@@ -106,3 +107,19 @@ class Feature(Settings):
         """
         del ctx, account
         return None
+
+
+def way_in(features: Mapping[str, Feature]) -> str | None:
+    """Return the full name of the action by which people log in, or ``None`` if none is offered.
+
+    Where a feature keeps secrets that people choose it is that one's, because most will look for that; otherwise it is
+    the first.
+
+    Args:
+        features: The features by name.
+
+    .. versionadded:: 0.2
+    """
+    offered = [one for one in features.values() if one.logs_in]
+    offered.sort(key=lambda one: not isinstance(one, SecretKeeper))
+    return f"{offered[0].name}.{offered[0].logs_in}" if offered else None

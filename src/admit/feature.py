@@ -33,6 +33,7 @@ __all__ = [
     "Signed",
     "Token",
     "action",
+    "can_regain",
     "way_in",
 ]
 
@@ -123,3 +124,15 @@ def way_in(features: Mapping[str, Feature]) -> str | None:
     offered = [one for one in features.values() if one.logs_in]
     offered.sort(key=lambda one: not isinstance(one, SecretKeeper))
     return f"{offered[0].name}.{offered[0].logs_in}" if offered else None
+
+
+def can_regain(features: Mapping[str, Feature]) -> bool:
+    """Tell whether whoever has lost a password can choose another: by a feature, or because there are none.
+
+    Args:
+        features: The features by name.
+
+    .. versionadded:: 0.2
+    """
+    keeps = any(isinstance(one, SecretKeeper) for one in features.values())
+    return not keeps or any(type(one).recover is not Feature.recover for one in features.values())

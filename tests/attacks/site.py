@@ -15,6 +15,7 @@ from admit.events import Event, Events
 from admit.features.account import AccountPages
 from admit.features.devices import Devices
 from admit.features.magic_link import MagicLink
+from admit.features.mail_change import MailChange
 from admit.features.mail_verification import MailVerification
 from admit.features.password import Password
 from admit.features.password_reset import PasswordReset
@@ -57,6 +58,7 @@ def all_features() -> list[Feature]:
         Devices(),
         Reauthenticate(),
         MagicLink(),
+        MailChange(),
     ]
 
 

@@ -137,6 +137,8 @@ class Context:
             return Reply(Signed(status="pending", needs=list(become.needs)), to=self._next_proof(become))
         self.admitted, self.pending_token = become, None
         if self.devices.recognize(self.marks, subject) is None:
+            for feature in self.features.values():
+                feature.meet(self, become.session)
             self.mark = self.devices.mark(subject)
         return Reply(Signed(status="signed_in", account=subject), to="next")
 
@@ -213,7 +215,7 @@ class Context:
 
     # -- taking back -------------------------------------------------------------------------------
 
-    def evict(self, account: Account, claim: Callable[[], Account]) -> bool:
+    def evict(self, account: Account, claim: Callable[[], Account], *, key: str) -> bool:
         """End all that a thief may have of an account, and mail its owner a link to choose a new password.
 
         Sessions, links, half-done logins and known devices end, and a password is replaced by one that nobody knows: a
@@ -225,6 +227,8 @@ class Context:
             account: The account.
             claim: Called when all is done that may fail; returns the account as it then is, or raises if somebody else
                 was first.
+            key: The address that the person has proven to be theirs; a mail goes to no other, or it would be the
+                thief's who has changed it.
 
         Returns:
             Whether a mail was sent.
@@ -244,7 +248,7 @@ class Context:
         self.mark = self.devices.mark(account.id)
         ways = (feature.recover(self, account) for feature in self.features.values())
         url = next((way for way in ways if way is not None), None)
-        if url is None or account.email is None or account.email.verified_at is None:
+        if url is None or account.email is None or account.email.key != key:
             return False
         # Not counted with other mails: whoever has used those up must not keep this one from the owner.
         self.post(account.email.value, "admit/regain", {"account": account, "url": url})

@@ -17,7 +17,7 @@ from admit.context import Context, Post, SecretKeeper, Signed
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from admit.model import Account
+    from admit.model import Account, Session
 
 __all__ = [
     "Action",
@@ -108,6 +108,17 @@ class Feature(Settings):
         """
         del ctx, account
         return None
+
+    def meet(self, ctx: Context, session: Session) -> None:
+        """Do what a login on a device that is not known to be its owner's needs of this feature.
+
+        It is known from now on, and not yet among the known ones.
+
+        Args:
+            ctx: The request.
+            session: The session that has begun there.
+        """
+        del ctx, session
 
 
 def way_in(features: Mapping[str, Feature]) -> str | None:

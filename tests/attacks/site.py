@@ -17,6 +17,7 @@ from admit.features.devices import Devices
 from admit.features.magic_link import MagicLink
 from admit.features.mail_change import MailChange
 from admit.features.mail_verification import MailVerification
+from admit.features.new_device import NewDevice
 from admit.features.password import Password
 from admit.features.password_reset import PasswordReset
 from admit.features.reauthenticate import Reauthenticate
@@ -59,6 +60,7 @@ def all_features() -> list[Feature]:
         Reauthenticate(),
         MagicLink(),
         MailChange(),
+        NewDevice(),
     ]
 
 

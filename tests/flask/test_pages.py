@@ -38,6 +38,7 @@ GUEST_FORMS = {
     "/magic-link/code": ("code",),
     "/magic-link/use": ("token",),
     "/mail-change/undo": ("token",),
+    "/new-device": ("token",),
     "/sign-out": (),
 }
 MEMBER_FORMS = {

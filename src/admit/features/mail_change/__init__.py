@@ -225,7 +225,7 @@ class MailChange(Feature):
         account = ctx.accounts.get_account(way.subject)
         if account is None or not account.is_open:
             raise InvalidChallenge(reason="the account is gone, or locked")
-        is_mailed = ctx.evict(account, lambda: self._restored(ctx, way))
+        is_mailed = ctx.evict(account, lambda: self._restored(ctx, way), key=way.details["key"])
         ctx.publish(MailRestored(at=ctx.now, subject=account.id))
         ctx.keeps["link"] = ""
         body = MailChangedBack(email=way.details["value"], next="check_mail" if is_mailed else "sign_in")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit.feature import Feature
-from admit.features.mail_change import MailChange
 from tests.features.conftest import ADA, Codes, Phrases, Site
 
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ class Recovering(Feature):
 @pytest.fixture
 def site() -> Site:
     """Return a site with an account whose address is confirmed."""
+    # Here, so that without the feature it is the tests that can't be loaded.
+    from admit.features.mail_change import MailChange
+
     site = Site(MailChange(), Phrases(), Codes(), Recovering())
     site.account(id="ada")
     return site

@@ -154,6 +154,22 @@ def test_mails_to_one_account() -> None:
     assert not site.heard
 
 
+def test_what_features_count() -> None:
+    """What a feature counts is counted apart from mails, from other kinds and from other names, and comes back."""
+    site = Site(mails_per_hour=5)
+
+    def allowed(kind: str, name: str) -> bool:
+        return site.throttle.allows(kind, name, burst=2, interval=timedelta(minutes=10))
+
+    assert [allowed("codes", "ada") for _ in range(3)] == [True, True, False]
+    assert allowed("codes", "bob")
+    assert allowed("letters", "ada")
+    assert site.throttle.allows_mail("ada")
+    site.clock.advance(timedelta(minutes=10))
+    assert [allowed("codes", "ada") for _ in range(2)] == [True, False]
+    assert not site.heard
+
+
 def test_parallel_tries() -> None:
     """Fifty tries at the same moment: exactly as many are looked at as one after the other."""
     site = Site()

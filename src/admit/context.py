@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from admit import tokens
 from admit.action import Reply
 from admit.errors import InvalidChallenge, InvalidCredentials, ReauthenticationRequired, SessionRequired
 from admit.model import Account, Identifier, IdentifierKind, Pending
@@ -140,6 +141,8 @@ class Context:
             if feature.ends_at_login:
                 self.gate.challenges.void(subject, kind=feature.name)
         if self.devices.recognize(self.marks, subject) is None:
+            for feature in self.features.values():
+                feature.meet(self, become.session)
             self.mark = self.devices.mark(subject)
         return Reply(Signed(status="signed_in", account=subject), to="next")
 
@@ -213,6 +216,47 @@ class Context:
     def secret_keeper(self) -> SecretKeeper | None:
         """Return the feature that keeps passwords, if there is one."""
         return next((one for one in self.features.values() if isinstance(one, SecretKeeper)), None)
+
+    # -- taking back -------------------------------------------------------------------------------
+
+    def evict(self, account: Account, claim: Callable[[], Account], *, key: str) -> bool:
+        """End all that a thief may have of an account, and mail its owner a link to choose a new password.
+
+        Sessions, links, half-done logins and known devices end, and a password is replaced by one that nobody knows: a
+        deleted one might come back to life from a table that the application had before. Second factors stay, so that
+        whoever reads the owner's mails does not get past them. Nobody is logged in by it. The link goes to the address,
+        and not to whoever asks, so that a mail that got into wrong hands locks an account at worst.
+
+        Args:
+            account: The account.
+            claim: Called when all is done that may fail; returns the account as it then is, or raises if somebody else
+                was first.
+            key: The address that the person has proven to be theirs; a mail goes to no other, or it would be the
+                thief's who has changed it.
+
+        Returns:
+            Whether a mail was sent.
+
+        Raises:
+            Overloaded: Too many ask for passwords at once; nothing has happened.
+        """
+        keeper = self.secret_keeper()
+        unknown = None if keeper is None else keeper.enroll(self, account, tokens.new_secret())
+        account = claim()
+        if keeper is not None and unknown is not None:
+            keeper.replace(self, account, unknown)
+        self.gate.challenges.void(account.id)
+        self.gate.revoke_all(account.id, by="owner")
+        self.leaves = self.account is not None and self.account.id == account.id
+        self.devices.forget(account.id)
+        self.mark = self.devices.mark(account.id)
+        ways = (feature.recover(self, account) for feature in self.features.values())
+        url = next((way for way in ways if way is not None), None)
+        if url is None or account.email is None or account.email.key != key:
+            return False
+        # Not counted with other mails: whoever has used those up must not keep this one from the owner.
+        self.post(account.email.value, "admit/regain", {"account": account, "url": url})
+        return True
 
     # -- telling -----------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from admit.events import Events
-    from admit.model import Account, Client
+    from admit.model import Account, Client, Session
     from admit.store import Stores
 
 __all__ = [
@@ -38,6 +38,8 @@ __all__ = [
     "Signed",
     "Token",
     "action",
+    "can_regain",
+    "way_in",
 ]
 
 
@@ -131,3 +133,42 @@ class Feature(Settings):
         """
         del ctx, account
         return None
+
+    def meet(self, ctx: Context, session: Session) -> None:
+        """Do what a login on a device that is not known to be its owner's needs of this feature.
+
+        It is known from now on, and not yet among the known ones.
+
+        Args:
+            ctx: The request.
+            session: The session that has begun there.
+        """
+        del ctx, session
+
+
+def way_in(features: Mapping[str, Feature]) -> str | None:
+    """Return the full name of the action by which people log in, or ``None`` if none is offered.
+
+    Where a feature keeps secrets that people choose it is that one's, because most will look for that; otherwise it is
+    the first.
+
+    Args:
+        features: The features by name.
+
+    .. versionadded:: 0.2
+    """
+    offered = [one for one in features.values() if one.logs_in]
+    offered.sort(key=lambda one: not isinstance(one, SecretKeeper))
+    return f"{offered[0].name}.{offered[0].logs_in}" if offered else None
+
+
+def can_regain(features: Mapping[str, Feature]) -> bool:
+    """Tell whether whoever has lost a password can choose another: by a feature, or because there are none.
+
+    Args:
+        features: The features by name.
+
+    .. versionadded:: 0.2
+    """
+    keeps = any(isinstance(one, SecretKeeper) for one in features.values())
+    return not keeps or any(type(one).recover is not Feature.recover for one in features.values())

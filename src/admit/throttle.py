@@ -146,7 +146,18 @@ class Throttle:
     def allows_mail(self, name: str) -> bool:
         """Count a mail to an account or address, and tell whether it may be sent."""
         burst = self._settings.mails_per_hour
-        return not self._spend(Counter("mails", _key("mails", name), _HOUR / burst, burst))
+        return self.allows("mails", name, burst=burst, interval=_HOUR / burst)
+
+    def allows(self, kind: str, name: str, *, burst: int, interval: timedelta) -> bool:
+        """Count something of a kind of its own, and tell whether it may be done.
+
+        Args:
+            kind: What is counted; a feature takes its own name.
+            name: Whose it is.
+            burst: How many there may be at once.
+            interval: After how long there may be one more.
+        """
+        return not self._spend(Counter(kind, _key(kind, name), interval, burst))
 
     def settle(self, counter: Counter, *, for_good: bool) -> None:
         """Put a counter at rest, or give back the one unit that a try has taken."""

@@ -15,7 +15,10 @@ from admit.events import Event, Events
 from admit.features.account import AccountPages
 from admit.features.activity import Activity
 from admit.features.devices import Devices
+from admit.features.magic_link import MagicLink
+from admit.features.mail_change import MailChange
 from admit.features.mail_verification import MailVerification
+from admit.features.new_device import NewDevice
 from admit.features.password import Password
 from admit.features.password_reset import PasswordReset
 from admit.features.reauthenticate import Reauthenticate
@@ -57,6 +60,9 @@ def all_features() -> list[Feature]:
         PasswordReset(),
         Devices(),
         Reauthenticate(),
+        MagicLink(),
+        MailChange(),
+        NewDevice(),
     ]
 
 
@@ -135,6 +141,12 @@ class Site:
         found = [_LINK.search(mail.text) for mail in self.mails_to(address)]
         last = next(one for one in reversed(found) if one is not None)
         return last[1]
+
+    def mailed_token(self, address: str, kind: str) -> str:
+        """Return the token of the last link of one kind in the mails to an address, the kind being its path."""
+        link = re.compile(rf"{re.escape(ORIGIN)}/account/{kind}/([\w.-]+)")
+        found = [link.search(mail.text) for mail in self.mails_to(address)]
+        return next(one[1] for one in reversed(found) if one is not None)
 
     def sign_up(self, address: str, browser: Browser | None = None, password: str = PASSWORD) -> Browser:
         """Sign up, and leave the address unconfirmed."""

@@ -60,6 +60,18 @@ def by_reset(site: Site, browser: Browser) -> TestResponse:
     return browser.sign_in(ADA, OTHER_PASSWORD)
 
 
+def by_mail(site: Site, browser: Browser) -> TestResponse:
+    """Log in by the link of a mail."""
+    assert browser.post("/magic-link", {"identifier": ADA}).status_code == 202
+    return browser.post("/magic-link/use", {"token": site.mailed_token(ADA, "magic-link")})
+
+
+def by_mail_and_password(site: Site, browser: Browser) -> TestResponse:
+    """Log in by password and then by mail, which is no second factor."""
+    browser.sign_in(ADA)
+    return by_mail(site, browser)
+
+
 def by_both_firsts(site: Site, browser: Browser) -> TestResponse:
     """Log in by two methods, neither of which is a second factor."""
     by_badge(site, browser)
@@ -72,7 +84,7 @@ def twice(site: Site, browser: Browser) -> TestResponse:
     return browser.sign_in(ADA)
 
 
-WAYS = (by_password, by_remembered_password, by_badge, by_reset, by_both_firsts, twice)
+WAYS = (by_password, by_remembered_password, by_badge, by_reset, by_mail, by_mail_and_password, by_both_firsts, twice)
 
 
 def prove(browser: Browser, code: str = CODE, **headers: str) -> TestResponse:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admit.errors import ConfigurationError
+from admit.feature import way_in
 from admit.flask.accounts import Accounts
 from admit.flask.blueprint import mount
 from admit.flask.mailing import Mailing, public_url
@@ -88,8 +89,7 @@ def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any],
     wants_problems = cast("dict[str, bool]", app.config).get("ADMIT_PROBLEM_JSON", True)
     app.extensions["admit"] = replace(app.extensions["admit"], problem_json=wants_problems)
     names = [bound.name for bound in accounts.actions()]
-    logins = (f"{one.name}.{one.logs_in}" for one in accounts.features.values() if one.logs_in)
-    login = next(logins, None)
+    login = way_in(accounts.features)
     # Our pages say themselves what they are for, and a message in Flask's session would need a secret key.
     if login is not None and login_manager.login_view is None:
         login_manager.login_message = None

@@ -11,7 +11,7 @@ import msgspec
 from flask import current_app, render_template
 
 from admit.errors import IdentifierTaken, InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
-from admit.feature import Shown
+from admit.feature import Shown, way_in
 from admit.flask.answers import add_error_headers
 from admit.flask.context import the_request
 from admit.flask.languages import said
@@ -178,7 +178,8 @@ class Pages:
 
     def _way_in(self, error: AdmitError) -> str | None:
         """Return the page that gives what is missing, with the way back to the one that was asked for."""
-        name = self._login() if isinstance(error, SessionRequired) else "reauthenticate.show"
+        is_login = isinstance(error, SessionRequired)
+        name = way_in(self._accounts.features) if is_login else "reauthenticate.show"
         if name is None or all(one.name != name for one in self._accounts.actions()):
             return None
         request = the_request()
@@ -187,12 +188,8 @@ class Pages:
         return _with_next(self.path(name), back)
 
     def _login_path(self) -> str | None:
-        name = self._login()
+        name = way_in(self._accounts.features)
         return None if name is None else self.path(name)
-
-    def _login(self) -> str | None:
-        ways = (f"{one.name}.{one.logs_in}" for one in self._accounts.features.values() if one.logs_in)
-        return next(ways, None)
 
 
 def _mounted(place: str) -> str:

@@ -1,0 +1,288 @@
+"""Changing the mail address of an account, with a way back for whoever has the old one.
+
+An attacker changes the address of a session that they have stolen, so that resets come to them; has resets sent to an
+address that is not confirmed; asks for addresses to learn which have accounts; gets the owner of an address to confirm
+it for the attacker's account, or somebody to confirm one that they have mistyped; and after a change keeps the owner
+from undoing it. So a change takes a fresh login, and counts once its link is opened by who is logged in to that very
+account; the answer is the same for an address that is taken; and the old address is told, with a link that works for a
+week, whatever is done with the account meanwhile.
+
+Source: NIST SP 800-63B-4, section 4.6 (notices, with a way to object); OWASP, Authentication Cheat Sheet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from admit import identifiers
+from admit.errors import (
+    ConfigurationError,
+    IdentifierTaken,
+    InvalidChallenge,
+    InvalidInput,
+    Overloaded,
+    Text,
+    Throttled,
+)
+from admit.events import Event
+from admit.feature import Context, Demand, Face, Feature, Reply, Shown, Token, action, can_regain
+from admit.features.mail_change import ways_back
+from admit.model import Identifier, IdentifierKind
+from admit.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admit.model import Account, Credential
+
+__all__ = [
+    "MailChange",
+    "MailChangeForm",
+    "MailChangeLinkForm",
+    "MailChangeSent",
+    "MailChanged",
+    "MailChangedBack",
+    "MailRestored",
+    "NewMail",
+]
+
+_HOUR = timedelta(hours=1)
+#: How many changes one account may ask for in an hour.
+_MOST = 5
+# How often to try again when somebody else changes the account at the same moment.
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailChanged(Event):
+    """Another mail address counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRestored(Event):
+    """The owner of the old address has taken the account back; its sessions have ended, and its password."""
+
+
+class MailChangeForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The address that is to count."""
+
+    email: str
+
+
+class MailChangeSent(msgspec.Struct, frozen=True, kw_only=True):
+    """That a mail is on its way to the new address, if that can be used."""
+
+    next: str = "check_mail"
+
+
+class MailChangeLinkForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The token of a link."""
+
+    token: Token
+
+
+class NewMail(msgspec.Struct, frozen=True, kw_only=True):
+    """The address that counts now."""
+
+    email: str
+
+
+class MailChangedBack(msgspec.Struct, frozen=True, kw_only=True):
+    """The address that counts again, and what comes next: a mail (``check_mail``), or logging in (``sign_in``)."""
+
+    email: str
+    next: str
+
+
+class MailChange(Feature):
+    """Lets people change their mail address, and take a change back that was not theirs.
+
+    .. versionadded:: 0.2
+    """
+
+    name = "mail_change"
+    sends_mail = True
+
+    lifetime: timedelta = setting(timedelta(hours=24), "How long the link to a new address works.")
+    way_back: timedelta = setting(timedelta(days=7), "How long the old address can take the change back.")
+
+    def __post_init__(self) -> None:
+        """Check that both links work for a time."""
+        super().__post_init__()
+        for name in ("lifetime", "way_back"):
+            if getattr(self, name) <= timedelta():
+                message = f"{self.key(name)} must be more than zero. Correct it, or leave it out for the default."
+                raise ConfigurationError(message)
+
+    def missing(self, features: Mapping[str, Feature]) -> str | None:
+        """Return what this feature lacks: a way to choose a new password for whoever takes an account back."""
+        if can_regain(features):
+            return None
+        return (
+            "MailChange lets people take their account back, and there is no way for them to choose a new password. "
+            "Add PasswordReset() to the features, or take MailChange out."
+        )
+
+    @action(
+        "POST",
+        "/mail-change",
+        title="Change mail address",
+        page="mail_change/ask",
+        shown=Shown.MEMBERS,
+        demands=Demand.FRESH,
+        status=202,
+        errors=[Throttled],
+    )
+    def ask(self, ctx: Context, form: MailChangeForm) -> Reply[MailChangeSent]:
+        """Send a link to the new address. The answer does not tell whether that has an account already."""
+        account, new = ctx.demand_account(), identifiers.email(form.email)
+        if new.key == _key_of(account):
+            raise InvalidInput({"email": Text("This is your address already.")})
+        ctx.throttle.request(ctx.client)
+        if not ctx.throttle.allows(self.name, account.id, burst=_MOST, interval=_HOUR / _MOST):
+            raise Throttled(int(_HOUR.total_seconds()) // _MOST)
+        holder = ctx.accounts.find_account(new.key)
+        details = {"value": new.value, "key": new.key, "from": _key_of(account)}
+        token = ctx.gate.challenge(self.name, account.id, self.lifetime, details)
+        is_allowed = ctx.throttle.allows_mail(new.key)
+        if holder is not None and holder.email is not None and holder.email.verified_at is not None:
+            to, mail = holder.email.value, "mail_change/taken"
+        else:
+            to, mail = new.value, "mail_change/new_mail"
+        values = {
+            "account": holder,
+            "url": ctx.url("mail_change.confirm", token=token),
+            "hours": int(self.lifetime.total_seconds() // 3600),
+        }
+        ctx.post(to if is_allowed else None, mail, values)
+        return Reply(MailChangeSent(), page="mail_change/asked")
+
+    @action(
+        "GET",
+        "/mail-change/confirm",
+        title="Confirm your new address",
+        page="mail_change/confirm",
+        demands=Demand.SESSION,
+        faces=[Face.PAGE],
+    )
+    def form(self, ctx: Context) -> Reply[NewMail]:
+        """Show the button that makes the new address count; nothing is changed by looking."""
+        return Reply(NewMail(email=self._asked(ctx, ctx.kept.get("link", ""))["value"]))
+
+    @action(
+        "POST",
+        "/mail-change/confirm",
+        title="Confirm your new address",
+        page="mail_change/confirm",
+        demands=Demand.SESSION,
+        errors=[InvalidChallenge],
+        link="/mail-change/confirm/<token>",
+    )
+    def confirm(self, ctx: Context, form: MailChangeLinkForm) -> Reply[NewMail]:
+        """Make the new address count, for who is logged in to the account that it was asked for."""
+        account, asked = ctx.demand_account(), self._asked(ctx, form.token)
+        ctx.gate.take(self.name, form.token)
+        new = Identifier(IdentifierKind.EMAIL, asked["value"], asked["key"], verified_at=ctx.now)
+        # Before the change: there must be none without a way back.
+        old = account.email if account.email and account.email.verified_at else None
+        way = ways_back.issue(ctx, account.id, old, self.way_back) if old else ""
+        if not self._write(ctx, account, new):
+            raise InvalidChallenge(reason="the account has changed meanwhile")
+        # A reset that went to the old address must not outlive it.
+        ctx.gate.challenges.void(account.id)
+        ctx.publish(MailChanged(at=ctx.now, subject=account.id))
+        if old is not None:
+            # Not counted with other mails: whoever has used those up must not keep this one from the owner.
+            values = {
+                "account": account,
+                "url": ctx.url("mail_change.undo", token=way),
+                "until": ctx.now + self.way_back,
+            }
+            ctx.post(old.value, "mail_change/old_mail", values)
+        ctx.keeps["link"] = ""
+        return Reply(NewMail(email=new.value), page="mail_change/confirmed")
+
+    @action("GET", "/mail-change/undo", title="Take your account back", page="mail_change/undo", faces=[Face.PAGE])
+    def undo_form(self, ctx: Context) -> Reply[NewMail]:
+        """Show the button that takes the change back; nothing is changed by looking."""
+        return Reply(NewMail(email=ways_back.look(ctx, ctx.kept.get("link", "")).details["value"]))
+
+    @action(
+        "POST",
+        "/mail-change/undo",
+        title="Take your account back",
+        page="mail_change/undo",
+        errors=[InvalidChallenge, Overloaded],
+        link="/mail-change/undo/<token>",
+    )
+    def undo(self, ctx: Context, form: MailChangeLinkForm) -> Reply[MailChangedBack]:
+        """Make the old address count again, end all sessions and the password, and mail a link to choose another."""
+        way = ways_back.look(ctx, form.token)
+        account = ctx.accounts.get_account(way.subject)
+        if account is None or not account.is_open:
+            raise InvalidChallenge(reason="the account is gone, or locked")
+        is_mailed = ctx.evict(account, lambda: self._restored(ctx, way), key=way.details["key"])
+        ctx.publish(MailRestored(at=ctx.now, subject=account.id))
+        ctx.keeps["link"] = ""
+        body = MailChangedBack(email=way.details["value"], next="check_mail" if is_mailed else "sign_in")
+        return Reply(body, page="mail_change/undone")
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _asked(self, ctx: Context, token: str) -> Mapping[str, str]:
+        """Return what was asked for, if it was for the account of who is logged in, and of its present address.
+
+        Whoever can only read the new mailbox gets no account by a slip of its owner's hand, and whoever asks for
+        somebody else's address can't have them confirm it.
+        """
+        account, asked = ctx.demand_account(), ctx.gate.look(self.name, token)
+        if asked.subject != account.id or asked.details["from"] != _key_of(account):
+            raise InvalidChallenge(reason="another's, or of another address")
+        return asked.details
+
+    def _restored(self, ctx: Context, way: Credential) -> Account:
+        address = ways_back.address_of(way, ctx.now)
+        self._release(ctx, address.key, way.subject)
+        ways_back.claim(ctx, way)
+        for _ in range(_TRIES):
+            account = ctx.accounts.get_account(way.subject)
+            if account is not None and self._write(ctx, account, address):
+                return replace(account, identifiers=_with(account, address))
+        raise InvalidChallenge(reason="the account is gone, or changed again and again")
+
+    def _write(self, ctx: Context, account: Account, address: Identifier) -> bool:
+        self._release(ctx, address.key, account.id)
+        try:
+            return ctx.accounts.replace_account(account, replace(account, identifiers=_with(account, address)))
+        except IdentifierTaken as error:
+            raise InvalidChallenge(reason="taken at the same moment") from error
+
+    def _release(self, ctx: Context, key: str, subject: str) -> None:
+        """Take an address from an account that has it without ever having confirmed it.
+
+        A thief who has changed an address would sign up with the old one, so that it can't come back.
+
+        Raises:
+            InvalidChallenge: It is another account's, confirmed.
+        """
+        holder = ctx.accounts.find_account(key)
+        if holder is None or holder.id == subject:
+            return
+        left = tuple(one for one in holder.identifiers if one.key != key or one.verified_at is not None)
+        if left == holder.identifiers or not ctx.accounts.replace_account(holder, replace(holder, identifiers=left)):
+            raise InvalidChallenge(reason="the address is another account's")
+
+
+def _key_of(account: Account) -> str:
+    return account.email.key if account.email else ""
+
+
+def _with(account: Account, address: Identifier) -> tuple[Identifier, ...]:
+    """Return the names of an account with another mail address."""
+    if account.email is None:
+        return (*account.identifiers, address)
+    return tuple(address if one.kind is IdentifierKind.EMAIL else one for one in account.identifiers)

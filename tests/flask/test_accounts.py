@@ -197,6 +197,25 @@ def test_roles(roles: tuple[str, ...], status: int) -> None:
         assert api.json["code"] == "role_required"
 
 
+def test_roles_without_accounts() -> None:
+    """Roles of the application's own users are asked for where there are no accounts of ours, too."""
+
+    class Own(UserMixin):
+        id = "ada"
+        roles = ("staff",)
+
+    app = Flask("site")
+    app.config["SECRET_KEY"] = "x" * 32
+    LoginManager(app).user_loader(lambda _: Own())
+    app.add_url_rule("/log-in", "log_in", lambda: str(login_user(Own())))
+    app.add_url_rule("/admin", "admin", roles_required("admin")(lambda: "secret"))
+    app.add_url_rule("/staff", "staff", roles_required("staff")(lambda: "for staff"))
+    client = app.test_client()
+    assert client.get("/log-in").text == "True"
+    assert client.get("/admin").status_code == 403
+    assert client.get("/staff").text == "for staff"
+
+
 def test_login_user_meets_the_second_factor(site: Site) -> None:
     """An application's own login_user does not get past an enrolled second factor, nor does a token for a client."""
     account = site.account()

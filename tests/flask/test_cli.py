@@ -13,7 +13,7 @@ from admit.features.account import AccountPages
 from admit.flask import LoginManager
 from admit.model import Client
 from admit.stores.memory import MemoryStore
-from admit.testing import Clock
+from admit.testing import Clock, a_session
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -82,6 +82,17 @@ def test_revoke_and_why(site: Site) -> None:
     assert both.exit_code == 1
     assert "Ended 1 session." in both.output
     assert "1 session had ended before, or never was" in both.output
+
+
+@pytest.mark.parametrize("session_id", ["-tjjrit7I15WTSs-ovMqDg", "--help567890123456789h", "-hhhhhhhhhhhhhhhhhhhhh"])
+def test_an_id_that_looks_like_an_option(site: Site, session_id: str) -> None:
+    """A session whose id begins with a dash is ended and explained like any other, among options and after a dash."""
+    for words in ([session_id, "--by", "admin:7"], ["--by", "admin:7", session_id], ["--", session_id]):
+        session = a_session(id=session_id, ends_at=site.clock() + timedelta(days=1), seen_at=site.clock())
+        site.gate.store.add_session(session)
+        assert site.run("sessions", "revoke", *words).output == "Ended 1 session.\n"
+    assert f"{session_id} ended at" in site.run("sessions", "why", session_id).output
+    assert '"reason": "revoked"' in site.run("sessions", "why", session_id, "--json").output
 
 
 def test_why_without_somebody(site: Site) -> None:

@@ -204,6 +204,7 @@ def test_why_a_session_ended(admit: Admit, store: SqlStore) -> None:
     assert "revoked by admin:7." in shown
     assert "session_ended" in shown
     assert listed(admit, "--session", session.id) == told["events"][::-1]
+    assert listed(admit, "--session", "-tjjrit7I15WTSs-ovMqDg") == []
 
 
 def test_where_nothing_is_recorded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,22 @@ admit_commands.add_command(sessions_commands)
 admit_commands.add_command(db_commands)
 admit_commands.add_command(events_commands)
 
+#: A session's id that looks like an option.
+_DASHED_ID = re.compile(r"-[A-Za-z0-9_-]{21}")
+
 _PURGED_AT_ONCE = 1000
 _COLUMNS = ("id", "seen_at", "device", "address", "kind")
+
+
+class TakesIds(click.Command):
+    """A command whose arguments are ids of sessions, of which one in 64 begins with a dash."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take such an id for an argument."""
+        dashed = [one for one in args if _DASHED_ID.fullmatch(one)]
+        if dashed and "--" not in args:
+            args = [*(one for one in args if one not in dashed), "--", *dashed]
+        return super().parse_args(ctx, args)
 
 
 @sessions_commands.command("list")
@@ -48,7 +63,7 @@ def list_sessions(user: str, *, json: bool) -> None:
     print_rows(map(_row, found), _COLUMNS, json=json, nothing=f"{user} has no session.")
 
 
-@sessions_commands.command("revoke")
+@sessions_commands.command("revoke", cls=TakesIds)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--user", help="End all sessions of this user.")
 @click.option("--by", default="operator", show_default=True, help="Who ends them, for the record.")
@@ -90,7 +105,7 @@ def purge_sessions(batch: int) -> None:
     click.echo(f"Removed {purged} rows.")
 
 
-@sessions_commands.command("why")
+@sessions_commands.command("why", cls=TakesIds)
 @click.argument("session_id", metavar="ID")
 @as_json
 def why(session_id: str, *, json: bool) -> None:

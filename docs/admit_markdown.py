@@ -52,6 +52,7 @@ WHAT_TO_DO = {
     "cross_site_request": "Send it from a page of the site, or name the page's origin in `ADMIT_TRUSTED_ORIGINS`.",
     "identifier_taken": "Choose another name.",
     "invalid_challenge": "Ask for another link or code.",
+    "wrong_code": "Type the code of the latest mail, or ask for another one.",
     "invalid_credentials": "Correct the name or the secret; the answer does not say which is wrong.",
     "invalid_input": "Correct the fields in `fields`, each of which says what is wrong with it.",
     "malformed_body": "Send one JSON object in UTF-8, without duplicate keys, NaN or deep nesting.",

@@ -113,6 +113,8 @@ class Context:
     pending: Pending | None = field(default=None, init=False)
     mark: str | None = field(default=None, init=False)
     leaves: bool = field(default=False, init=False)
+    #: Whether the client can keep the mark of a known device. One that can't must not push out those of who can.
+    keeps_marks: bool = field(default=True, init=False)
     #: What the browser is to keep, by name, for a day at most.
     keeps: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
@@ -143,7 +145,7 @@ class Context:
         if self.devices.recognize(self.marks, subject) is None:
             for feature in self.features.values():
                 feature.meet(self, become.session)
-            self.mark = self.devices.mark(subject)
+            self.mark = self.devices.mark(subject) if self.keeps_marks else None
         return Reply(Signed(status="signed_in", account=subject), to="next")
 
     def confirm(self, subject: str, method: str, factors: frozenset[Factor]) -> Reply[Signed]:
@@ -273,6 +275,25 @@ class Context:
         """
         if account.email is not None and self.throttle.allows_mail(account.email.key):
             self.post(account.email.value if account.id else None, mail, {"account": account, **values})
+
+    def send_link(self, account: Account, mail: str, link: Callable[[Account], str], **values: object) -> None:
+        """Send a mail with a link, as :meth:`send` does; what was sent before is worthless once this is on its way.
+
+        Whoever was sent too many is nobody here: a mail that is not sent must not void the one before, or strangers could
+        void them all.
+
+        Args:
+            account: Whose address it is; ``account`` in the templates.
+            mail: The name of the templates, without ``.txt`` and ``.html``.
+            link: Makes the link, for the account that it is given; ``url`` in the templates.
+            values: What else the templates are given.
+        """
+        if account.email is None:
+            return
+        if not self.throttle.allows_mail(account.email.key):
+            account = self.nobody(account.email.key)
+        values = {"account": account, "url": link(account), **values}
+        self.post(account.email.value if account.id and account.email else None, mail, values)
 
     def nobody(self, name: str) -> Account:
         """Return an account that stands for one that is not there, so that as much is done for it as for any.

@@ -142,6 +142,15 @@ def test_040_older_mails_are_dead(site: Site) -> None:
     assert is_refused(enter(two, code))
 
 
+def test_040_a_login_voids_the_mail(site: Site) -> None:
+    """A mail that was asked for is worth nothing once its receiver has logged in without it."""
+    browser = site.browser()
+    token, code = ask(site, browser)
+    assert site.browser().sign_in(ADA).status_code == 200
+    assert is_refused(use(browser, token))
+    assert is_refused(enter(browser, code))
+
+
 def test_041_tokens_of_other_purposes(site: Site) -> None:
     """No other token logs in by mail, and a link, a code or its cookie is good for nothing else."""
     browser = site.signed_in(ADA)

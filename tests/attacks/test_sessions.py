@@ -129,6 +129,7 @@ def test_008_logout_clears_the_cookie(site: Site) -> None:
 def test_009_cookie_tossing(site: Site, ada: Browser, thief: Browser) -> None:
     """A sibling host can plant no session: the cookie has the prefix __Host-, and two of one name count as none."""
     own, planted = held(ada), held(site.signed_in(ADA))
+    assert thief.get(f"{API}/", Cookie=f"{SESSION}={own}").status_code == 200
     for header in (f"{SESSION}={own}; {SESSION}={planted}", f"{SESSION}={planted}; {SESSION}={own}"):
         assert thief.get(f"{API}/", Cookie=header).status_code == 401
     # Without the prefix, any sibling could have set it.

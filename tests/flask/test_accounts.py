@@ -20,11 +20,12 @@ from admit.flask.accounts import by_name
 from admit.flask.members import AccountUser, roles_required
 from admit.flask.mixins import UserMixin
 from admit.flask.settings import AccountSettings
+from admit.known_devices import KIND
 from admit.mail import sender_of
 from admit.model import Credential
 from admit.settings import setting
 from admit.stores.memory import MemoryStore
-from tests.features.conftest import ADA, Codes, Phrases, Site
+from tests.features.conftest import ADA, PHRASE, Codes, Phrases, Site
 
 if TYPE_CHECKING:
     from tests.features.conftest import Client
@@ -429,6 +430,21 @@ def test_a_challenge_by_remembering_is_kept(site: Site) -> None:
     client: Client = site.client()
     assert client.http.get_cookie("admit-kept-link") is None
     assert timedelta(days=1)
+
+
+def test_a_client_without_cookies_leaves_no_mark(site: Site) -> None:
+    """Who asks for the token in a header keeps no mark of a known device, and pushes none of others out."""
+    account, form = site.account(), {"identifier": ADA, "phrase": PHRASE}
+
+    def marks() -> int:
+        return sum(one.kind == KIND for one in site.store.list_credentials(account.id))
+
+    for _ in range(2):
+        answer = site.client().http.post("/api/account/phrase", json=form, headers={"Admit-Carrier": "bearer"})
+        assert answer.headers["Admit-Token"]
+        assert marks() == 0
+    site.client().log_in()
+    assert marks() == 1
 
 
 def test_asked_twice_in_one_request(site: Site) -> None:

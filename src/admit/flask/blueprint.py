@@ -120,6 +120,7 @@ def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
             ctx = _asked(accounts)
             if the_request().headers.get(CARRIER) == "bearer":
                 accounts.keeper.stay().carrier = "bearer"
+                ctx.keeps_marks = False
             found = bodies.read_json(the_request()) if bound.action.method != "GET" else {}
             reply = _call(bound, ctx, arguments, found, strict=True)
         except REFUSALS as error:

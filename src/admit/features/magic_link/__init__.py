@@ -93,6 +93,7 @@ class MagicLink(Feature):
     name = "magic_link"
     logs_in: ClassVar[str | None] = "ask"
     sends_mail = True
+    ends_at_login = True
 
     lifetime: timedelta = setting(_LONGEST, "How long a link and its code work; ten minutes at most.")
 

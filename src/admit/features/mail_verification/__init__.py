@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -145,15 +146,13 @@ class MailVerification(Feature):
         return known
 
     def _send(self, ctx: Context, account: Account) -> None:
-        if account.email is None:
-            return
-        token = ctx.gate.challenge(self.name, account.id, self.lifetime, {"key": account.email.key})
-        ctx.send(
-            account,
-            "mail_verification/mail",
-            url=ctx.url("mail_verification.confirm", token=token),
-            hours=int(self.lifetime.total_seconds() // 3600),
-        )
+        hours = int(self.lifetime.total_seconds() // 3600)
+        ctx.send_link(account, "mail_verification/mail", partial(self._link, ctx), hours=hours)
+
+    def _link(self, ctx: Context, account: Account) -> str:
+        key = account.email.key if account.email else ""
+        token = ctx.gate.challenge(self.name, account.id, self.lifetime, {"key": key})
+        return ctx.url("mail_verification.confirm", token=token)
 
     def _verify(self, ctx: Context, account: Account, key: str) -> None:
         """Note that the address with this key is confirmed; the link is bound to the address that it went to."""

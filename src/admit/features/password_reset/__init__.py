@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -84,7 +85,7 @@ class PasswordReset(Feature):
 
     def recover(self, ctx: Context, account: Account) -> str | None:
         """Return a link by which the owner of the account can choose a password."""
-        return ctx.url("password_reset.choose", token=self._token(ctx, account))
+        return self._link(ctx, account)
 
     @action(
         "POST",
@@ -101,8 +102,8 @@ class PasswordReset(Feature):
         account = ctx.accounts.find_account(key) if key else None
         if account is None or not account.is_open or not account.email or not account.email.verified_at:
             account = ctx.nobody(key or "")
-        url = ctx.url("password_reset.choose", token=self._token(ctx, account))
-        ctx.send(account, "password_reset/mail", url=url, minutes=int(self.lifetime.total_seconds() // 60))
+        minutes = int(self.lifetime.total_seconds() // 60)
+        ctx.send_link(account, "password_reset/mail", partial(self._link, ctx), minutes=minutes)
         return Reply(Asked(), page="password_reset/asked")
 
     @action(
@@ -135,8 +136,8 @@ class PasswordReset(Feature):
         ctx.keeps["link"] = ""
         return Reply(Chosen(), page="password_reset/chosen")
 
-    def _token(self, ctx: Context, account: Account) -> str:
-        return ctx.gate.challenge(self.name, account.id, self.lifetime)
+    def _link(self, ctx: Context, account: Account) -> str:
+        return ctx.url("password_reset.choose", token=ctx.gate.challenge(self.name, account.id, self.lifetime))
 
     def _keeper(self, ctx: Context) -> SecretKeeper:
         keeper = ctx.secret_keeper()

@@ -279,8 +279,8 @@ class Context:
     def send_link(self, account: Account, mail: str, link: Callable[[Account], str], **values: object) -> None:
         """Send a mail with a link, as :meth:`send` does; what was sent before is worthless once this is on its way.
 
-        Whoever was sent too many is nobody here: a mail that is not sent must not void the one before, or strangers could
-        void them all.
+        Whoever was sent too many is nobody here: a mail that is not sent must not void the one before, or strangers
+        could void them all.
 
         Args:
             account: Whose address it is; ``account`` in the templates.

@@ -262,7 +262,9 @@ class Context:
 
     # -- telling -----------------------------------------------------------------------------------
 
-    def send(self, account: Account, mail: str, **values: object) -> None:
+    def send(
+        self, account: Account, mail: str, *, link: Callable[[Account], str] | None = None, **values: object
+    ) -> None:
         """Send a mail to an account's address, if it has one and was not sent too many lately.
 
         The answer to the request must not tell whether it was sent, and neither must its time: for who is
@@ -271,29 +273,17 @@ class Context:
         Args:
             account: Whose address it is; ``account`` in the templates.
             mail: The name of the templates, without ``.txt`` and ``.html``.
-            values: What else the templates are given.
-        """
-        if account.email is not None and self.throttle.allows_mail(account.email.key):
-            self.post(account.email.value if account.id else None, mail, {"account": account, **values})
-
-    def send_link(self, account: Account, mail: str, link: Callable[[Account], str], **values: object) -> None:
-        """Send a mail with a link, as :meth:`send` does; what was sent before is worthless once this is on its way.
-
-        Whoever was sent too many is nobody here: a mail that is not sent must not void the one before, or strangers
-        could void them all.
-
-        Args:
-            account: Whose address it is; ``account`` in the templates.
-            mail: The name of the templates, without ``.txt`` and ``.html``.
-            link: Makes the link, for the account that it is given; ``url`` in the templates.
+            link: Makes the link for an account, and the ones before it worthless; ``url`` in the templates.
             values: What else the templates are given.
         """
         if account.email is None:
             return
         if not self.throttle.allows_mail(account.email.key):
+            # A mail that is not sent must not void the one before, or strangers could void them all.
             account = self.nobody(account.email.key)
-        values = {"account": account, "url": link(account), **values}
-        self.post(account.email.value if account.id and account.email else None, mail, values)
+        made = {} if link is None else {"url": link(account)}
+        to = account.email.value if account.id and account.email else None
+        self.post(to, mail, {"account": account, **made, **values})
 
     def nobody(self, name: str) -> Account:
         """Return an account that stands for one that is not there, so that as much is done for it as for any.

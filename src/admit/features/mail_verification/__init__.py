@@ -147,7 +147,7 @@ class MailVerification(Feature):
 
     def _send(self, ctx: Context, account: Account) -> None:
         hours = int(self.lifetime.total_seconds() // 3600)
-        ctx.send_link(account, "mail_verification/mail", partial(self._link, ctx), hours=hours)
+        ctx.send(account, "mail_verification/mail", link=partial(self._link, ctx), hours=hours)
 
     def _link(self, ctx: Context, account: Account) -> str:
         key = account.email.key if account.email else ""

@@ -103,7 +103,7 @@ class PasswordReset(Feature):
         if account is None or not account.is_open or not account.email or not account.email.verified_at:
             account = ctx.nobody(key or "")
         minutes = int(self.lifetime.total_seconds() // 60)
-        ctx.send_link(account, "password_reset/mail", partial(self._link, ctx), minutes=minutes)
+        ctx.send(account, "password_reset/mail", link=partial(self._link, ctx), minutes=minutes)
         return Reply(Asked(), page="password_reset/asked")
 
     @action(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from admit.store import SessionStore
 
 __all__ = ["Adopting"]
 
@@ -20,6 +22,14 @@ class Adopting(Protocol):
 
     .. versionadded:: 0.2
     """
+
+    def open(self, **options: Any) -> SessionStore:
+        """Open what is kept beside the application's users, once, and return it: it keeps all the rest.
+
+        Args:
+            options: What the store takes besides, such as timeouts.
+        """
+        ...
 
     def examples(self) -> Sequence[str] | None:
         """Return some of the secrets that the application made, for their form; ``None`` if it keeps none."""

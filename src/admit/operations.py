@@ -68,8 +68,8 @@ def new_account(
 
 def create_account(
     gate: Gate, accounts: AccountStore, account: Account, *credentials: Credential, method: str = "operator"
-) -> None:
-    """Keep a new account and its first credentials, and tell of it.
+) -> Account:
+    """Keep a new account and its first credentials, tell of it, and return it as it is kept.
 
     Args:
         gate: Who tells of it.
@@ -83,8 +83,9 @@ def create_account(
 
     .. versionadded:: 0.2
     """
-    accounts.add_account(account, *credentials)
-    gate.events.publish(AccountCreated(at=account.created_at, subject=account.id, method=method))
+    kept = accounts.add_account(account, *credentials)
+    gate.events.publish(AccountCreated(at=kept.created_at, subject=kept.id, method=method))
+    return kept
 
 
 def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:

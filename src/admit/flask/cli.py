@@ -105,13 +105,15 @@ def why(session_id: str, *, json: bool) -> None:
 @db_commands.command("upgrade")
 def upgrade_tables() -> None:
     """Make the store's tables, or bring them up to date."""
-    store = _gate().store
-    upgrade = getattr(store.store if isinstance(store, NearStore) else store, "upgrade", None)
-    if upgrade is None:
+    sessions, accounts = _gate().store, active_login_manager()._stores.accounts  # noqa: SLF001 -- ours
+    kept: tuple[Any, ...] = (sessions.store if isinstance(sessions, NearStore) else sessions, accounts)
+    upgrades = [one.upgrade for one in {id(one): one for one in kept}.values() if hasattr(one, "upgrade")]
+    if not upgrades:
         click.echo("This store has no tables.")
         return
     with _store_trouble():
-        upgrade()
+        for upgrade in upgrades:
+            upgrade()
     click.echo("The tables are up to date.")
 
 

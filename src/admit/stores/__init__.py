@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from admit import errors
+from admit.adopting import Adopting
 from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, SessionStore, Stores
 from admit.stores import memory
 
@@ -47,7 +48,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
 
     Args:
         source: What :func:`open_store` takes: one store for all that it can keep. Or a pair of those: the first is for
-            accounts and credentials, and need not keep anything else; the second is for the rest.
+            accounts and credentials, and need not keep anything else; the second is for the rest. The one for
+            accounts may be an :class:`admit.stores.sql_model.ModelAccounts`.
         options: What the stores take besides; of a pair, both. Where they differ, open the stores before.
 
     Raises:
@@ -56,6 +58,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
     .. versionadded:: 0.2
     """
     if not isinstance(source, tuple | list):
+        if _is_adopting(source):
+            return _stores(source.open(**options), source)
         store = open_store(source, **options)
         return _stores(store, store)
     parts: list[Any] = [*source]
@@ -68,6 +72,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
             f"{type(people).__name__} keeps no accounts. Put a store over SQL first, and the one for sessions second."
         )
         raise errors.ConfigurationError(message)
+    if _is_adopting(people):
+        people.open(**options)
     return _stores(open_store(parts[1], **options), people)
 
 
@@ -79,6 +85,10 @@ def _stores(store: SessionStore, people: object) -> Stores:
         challenges=store if isinstance(store, ChallengeStore) else None,
         counters=store if isinstance(store, CounterStore) else None,
     )
+
+
+def _is_adopting(source: object) -> TypeGuard[Adopting]:
+    return isinstance(source, Adopting) and not isinstance(source, type)
 
 
 def _keeps_accounts(source: object) -> bool:

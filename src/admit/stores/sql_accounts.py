@@ -61,8 +61,8 @@ class SqlAccounts(SqlCredentials):
 
     _for_accounts: AccountStatements
 
-    def add_account(self, account: Account, *credentials: Credential) -> None:
-        """Keep a new account and its first credentials, in one step."""
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
+        """Keep a new account and its first credentials, in one step; return it."""
         with self._database.transaction() as run:
             run(_MARK)
             is_free = self._claim(run, account.id, account.identifiers)
@@ -72,6 +72,7 @@ class SqlAccounts(SqlCredentials):
                     run(self._for_credentials.add, credential_row(credential))
         if not is_free:
             raise IdentifierTaken
+        return account
 
     def get_account(self, account_id: str) -> Account | None:
         """Return the account with this id, or ``None``."""

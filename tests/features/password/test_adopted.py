@@ -352,6 +352,9 @@ def test_the_first_readable_example_counts() -> None:
         def load_user(self, account_id: str) -> None:
             return None
 
+        def open(self, **options: Any) -> Any:
+            return None
+
     bcrypted = hashes()["bcrypt 2b"]
     assert adopted.example_of(Asked("", "!", bcrypted, DJANGO["Django scrypt"])) == bcrypted
     assert str(adopted.example_of(Asked())).startswith("scrypt:32768:8:1$")

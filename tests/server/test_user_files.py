@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
 from admit.errors import StoreError
+from admit.model import Account, Identifier, IdentifierKind
+from admit.server import user_files
 from admit.server.user_rows import COLUMNS, BadRow, Row, account_of, lines, parser, row_of, written
+from admit.stores.memory import MemoryStore
 from admit.stores.sql import SqlStore
 from admit.tokens import new_account_id
 
@@ -92,7 +95,10 @@ BAD = {
     "too long": (json.dumps({"username": "a" * 70_000}), "It is longer than any account."),
     "far too long": (json.dumps({"username": "a" * 700_000}), "It is longer than any account."),
     "another encoding": (b'{"username": "\xe4da"}', "This is not UTF-8."),
-    "taken": ('{"email": "GOOD0@example.org", "username": "other"}', "Another account has one of these names."),
+    "taken": (
+        '{"email": "GOOD0@example.org", "username": "other"}',
+        "Another account has this id, or one of these names.",
+    ),
 }
 
 
@@ -124,16 +130,17 @@ def test_a_quote_takes_no_other_line_along(admit: Admit, folder: Path) -> None:
 def test_the_same_command_goes_on(admit: Admit, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an interruption the same command keeps what is missing, and a line that was mended is kept too."""
     text = "".join(f'{{"email": "user{number}@example.org"}}\n' for number in range(10))
+    monkeypatch.setattr(user_files, "_AT_ONCE", 1)
     (folder / "users.jsonl").write_text(text + '{"email": "nowhere"}\n')
-    add, added = SqlStore.add_account, []
+    add, added = SqlStore.add_accounts, []
 
     def interrupted(store: SqlStore, *given: Any) -> Any:
-        added.append(given)
+        added.append(True)
         if len(added) == 6:
             raise KeyboardInterrupt
         return add(store, *given)
 
-    monkeypatch.setattr(SqlStore, "add_account", interrupted)
+    monkeypatch.setattr(SqlStore, "add_accounts", interrupted)
     assert admit("user", "import", "users.jsonl").exit_code != 0
     monkeypatch.undo()
     monkeypatch.chdir(folder)
@@ -153,10 +160,31 @@ def test_a_store_that_is_down_is_no_bad_row(admit: Admit, folder: Path, monkeypa
         raise StoreError(message)
 
     (folder / "users.jsonl").write_text('{"email": "ada@example.org"}\n')
-    monkeypatch.setattr(SqlStore, "add_account", fail)
+    for verb in ("add_account", "add_accounts"):
+        monkeypatch.setattr(SqlStore, verb, fail)
     result = admit("user", "import", "users.jsonl")
     assert result.exit_code == 1
     assert "The store did not answer: disk full." in result.output
+
+
+def test_an_id_that_is_taken_costs_no_other_row(admit: Admit, folder: Path) -> None:
+    """A row with the id of another account, and one with a name of another, leave all rows around them as they are."""
+    rows = [{"id": "1", "username": "ada"}, {"id": "1", "username": "eve"}, {"id": "2", "username": "ADA"}]
+    rows += [{"id": "3", "username": "grace"}]
+    (folder / "users.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = admit("user", "import", "users.jsonl", "--json")
+    assert json.loads(result.stdout) == {"imported": 2, "there": 0, "bad": 2}
+    again = json.loads(admit("user", "import", "users.jsonl", "--json").stdout)
+    assert again == {"imported": 0, "there": 2, "bad": 2}
+    assert {one["name"] for one in users(admit)} == {"ada", "grace"}
+
+
+def test_any_store_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that can't keep many at once keeps one after the other."""
+    store = MemoryStore()
+    account = Account("1", (Identifier(IdentifierKind.USERNAME, "ada", "ada"),), NOW)
+    assert user_files._added(store, [(1, account, []), (2, account, [])]) == [True, False]
+    assert store.get_account("1") == account
 
 
 @pytest.mark.parametrize(
@@ -246,8 +274,6 @@ def test_an_export_goes_on(admit: Admit, folder: Path, form: str) -> None:
 
 def test_without_passwords_there_are_none(admit: Admit, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no feature keeps passwords a hash can't be imported, and none is exported."""
-    from admit.server import user_files
-
     monkeypatch.setattr(user_files, "_keeper", lambda accounts: None)
     (folder / "users.jsonl").write_text(
         json.dumps({"email": "a@example.org"}) + "\n" + json.dumps({"email": "b@example.org", "password_hash": "x"})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json as encoding
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from flask.cli import with_appcontext
@@ -19,6 +21,7 @@ from admit.flask.context import application
 from admit.flask.printing import as_json, print_row
 from admit.server.pages import accounts_of
 from admit.server.user_rows import BadRow, Line, account_of, lines, parser, row_of, written
+from admit.stores.sql import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,12 +30,15 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.model import Account, Credential
     from admit.server.user_rows import Row
+    from admit.store import AccountStore
+
+    _Read: TypeAlias = tuple[Line, Callable[[], Row] | None]
 
 __all__ = ["export_users", "import_users"]
 
 _FORMS = click.Choice(["csv", "jsonl"])
 _FILE = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
-_AT_ONCE = 500
+_AT_ONCE = 200
 _TAIL = 1 << 17
 
 
@@ -43,7 +49,6 @@ class _Tally:
     imported: int = 0
     there: int = 0
     bad: int = 0
-    line: int = 0
 
 
 @click.command("import")
@@ -65,11 +70,11 @@ def import_users(file: Path, *, form: str | None, from_line: int, json: bool) ->
         length, end = 0 if file == Path("-") else file.stat().st_size, 0
         progress: Callable[..., Any] = click.progressbar
         with progress(length=length, label="Importing", file=sys.stderr) as bar:
-            for line, row in _rows(source, form, from_line):
-                tally.line = line.number
-                _tell(_imported(accounts, row, line, tally), line, tally, json=json)
-                bar.update(line.end - end)
-                end = line.end
+            for batch in _batches(_rows(source, form, from_line)):
+                for number, reason in _kept(accounts, batch, tally):
+                    _tell(number, reason, json=json)
+                bar.update(batch[-1][0].end - end)
+                end = batch[-1][0].end
     counts = {"imported": tally.imported, "there": tally.there, "bad": tally.bad}
     sentence = f"Imported {tally.imported} accounts; {tally.there} were there already, and {tally.bad} rows are wrong."
     print_row(counts, sentence, json=json)
@@ -113,7 +118,7 @@ def _form(file: Path, form: str | None) -> str:
 # -- importing --------------------------------------------------------------------------------------------------------
 
 
-def _rows(source: BinaryIO, form: str, from_line: int) -> Iterator[tuple[Line, Callable[[], Row] | None]]:
+def _rows(source: BinaryIO, form: str, from_line: int) -> Iterator[_Read]:
     """Return the lines that hold something, and what makes a row of each that is not too long."""
     found = lines(source)
     first = next(found, None) if form == "csv" else None
@@ -127,28 +132,67 @@ def _rows(source: BinaryIO, form: str, from_line: int) -> Iterator[tuple[Line, C
             yield line, None if line.text is None else partial(parse, line.text)
 
 
-def _imported(accounts: Accounts, parse: Callable[[], Row] | None, line: Line, tally: _Tally) -> str | None:
-    """Make an account of a line; return what is wrong with it, if anything is."""
-    if parse is None or line.text is None:
-        return "It is longer than any account."
+def _batches(rows: Iterator[_Read]) -> Iterator[list[_Read]]:
+    while batch := list(islice(rows, _AT_ONCE)):
+        yield batch
+
+
+def _kept(accounts: Accounts, batch: list[_Read], tally: _Tally) -> list[tuple[int, str]]:
+    """Make accounts of some lines; return what is wrong, with the number of its line."""
+    wrong: list[tuple[int, str]] = []
+    good: list[tuple[int, Account, list[Credential]]] = []
     now = datetime.now(UTC)
+    for line, parse in batch:
+        try:
+            good.append((line.number, *_made(accounts, line, parse, now)))
+        except BadRow as error:
+            wrong.append((line.number, str(error)))
+    for (number, account, _), is_added in zip(good, _added(accounts.store, good), strict=True):
+        if is_added:
+            tally.imported += 1
+        elif _is_there(accounts.store, account):
+            tally.there += 1
+        else:
+            wrong.append((number, "Another account has this id, or one of these names."))
+    tally.bad += len(wrong)
+    return sorted(wrong)
+
+
+def _made(
+    accounts: Accounts, line: Line, parse: Callable[[], Row] | None, now: datetime
+) -> tuple[Account, list[Credential]]:
+    if parse is None or line.text is None:
+        message = "It is longer than any account."
+        raise BadRow(message)
+    row = parse()
+    account = account_of(row, line.text, now)
+    return account, _credentials(accounts, account, row, now)
+
+
+def _added(store: AccountStore, good: list[tuple[int, Account, list[Credential]]]) -> list[bool]:
+    """Keep accounts, together if the store can, and tell of each whether it is new."""
+    if isinstance(store, SqlStore):
+        with suppress(StoreError):
+            return store.add_accounts((account, credentials) for _, account, credentials in good)
+    # One of them has an id that is taken, or the store is down, or another one: now one by one.
+    return [_is_added(store, account, credentials) for _, account, credentials in good]
+
+
+def _is_there(store: AccountStore, account: Account) -> bool:
+    found = store.get_account(account.id)
+    return found is not None and {one.key for one in found.identifiers} == {one.key for one in account.identifiers}
+
+
+def _is_added(store: AccountStore, account: Account, credentials: list[Credential]) -> bool:
     try:
-        row = parse()
-        account = account_of(row, line.text, now)
-        credentials = _credentials(accounts, account, row, now)
-    except BadRow as error:
-        return str(error)
-    try:
-        accounts.store.add_account(account, *credentials)
-    except (IdentifierTaken, StoreError) as error:
-        if accounts.store.get_account(account.id) is None:
-            if isinstance(error, StoreError):
-                raise
-            return "Another account has one of these names."
-        tally.there += 1
-        return None
-    tally.imported += 1
-    return None
+        store.add_account(account, *credentials)
+    except IdentifierTaken:
+        return False
+    except StoreError:
+        if store.get_account(account.id) is None:
+            raise
+        return False
+    return True
 
 
 def _credentials(accounts: Accounts, account: Account, row: Row, now: datetime) -> list[Credential]:
@@ -166,12 +210,8 @@ def _keeper(accounts: Accounts) -> Any:
     return next((one for one in accounts.features.values() if hasattr(one, "adopt")), None)
 
 
-def _tell(reason: str | None, line: Line, tally: _Tally, *, json: bool) -> None:
-    if reason is None:
-        return
-    tally.bad += 1
-    told = encoding.dumps({"line": line.number, "reason": reason}) if json else f"line {line.number}: {reason}"
-    click.echo(told, err=True)
+def _tell(number: int, reason: str, *, json: bool) -> None:
+    click.echo(encoding.dumps({"line": number, "reason": reason}) if json else f"line {number}: {reason}", err=True)
 
 
 # -- exporting --------------------------------------------------------------------------------------------------------

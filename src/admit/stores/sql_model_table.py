@@ -205,9 +205,10 @@ class ModelTable:
 
     def _python_type(self, name: str) -> Any:
         try:
-            return self._columns[name].type.python_type
+            found: Any = self._columns[name].type.python_type
         except NotImplementedError:
             return None
+        return getattr(found, "__origin__", found)  # of what is annotated, the type itself
 
     # -- steps -----------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     create_engine,
 )
 from sqlalchemy.orm import DeclarativeBase, mapped_column, sessionmaker
+from sqlalchemy.types import TypeDecorator
 
 from admit.stores.sql_model import ModelAccounts
 
@@ -27,12 +28,27 @@ if TYPE_CHECKING:
     from admit.model import Credential
 
 HASH = "scrypt:1024:8:1$salt$" + "0" * 128
+
+
+class Guid(TypeDecorator[UUID]):
+    """The key of FastAPI-Users, which says that it is a UUID and more."""
+
+    impl = Uuid
+    cache_ok = True
+
+    @property
+    def python_type(self) -> Any:
+        """Say so."""
+        return Annotated[UUID, "version 4"]
+
+
 KEYS: dict[str, Callable[[], Any]] = {
     "int": lambda: mapped_column(Integer, primary_key=True),
     "str": lambda: mapped_column(String(40), primary_key=True),
     "made str": lambda: mapped_column(String(40), primary_key=True, default=lambda: secrets.token_hex(8)),
     "uuid": lambda: mapped_column(Uuid, primary_key=True),
     "made uuid": lambda: mapped_column(Uuid, primary_key=True, default=uuid4),
+    "annotated uuid": lambda: mapped_column(Guid, primary_key=True, default=uuid4),
 }
 
 

@@ -26,7 +26,7 @@ __all__ = ["ModelAccounts"]
 _KINDS = {str(kind): kind for kind in IdentifierKind}
 _PAGE = 1000
 #: What a row is like.
-_NOBODY = Person("", (), None, is_active=True, verified_at=None)
+_NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None)
 
 _log = logging.getLogger(__name__)
 
@@ -205,8 +205,10 @@ class ModelAccounts(ModelCredentials):
         return cast("CredentialStore", self.open())
 
     def _named(self, key: str) -> list[Person]:
-        found = self._table.named(spellings(key))
-        return [one for one in found if any(names.key_of(value) == key for _, value in one.names)]
+        # As long as it takes to compare a name, whether there is one or not.
+        found = self._table.named(spellings(key)) or [_NOBODY]
+        called = [one for one in found if any(names.key_of(value) == key for _, value in one.names)]
+        return [one for one in called if one is not _NOBODY]
 
     def _refuse_taken(self, identifiers: Sequence[Identifier], *, own_id: str | None = None) -> None:
         if any(one.id != own_id for named in identifiers for one in self._named(named.key)):

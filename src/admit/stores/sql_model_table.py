@@ -71,8 +71,9 @@ class ModelTable:
 
     def get(self, account_id: str) -> Person | None:
         """Return the user with this id, or ``None``."""
-        key = self.key_of(account_id)
-        found = [] if key is None else self._people(self._column(self._key) == key)
+        column, key = self._column(self._key), self.key_of(account_id)
+        # Asked for what can't be a key, too: time must not tell that there is nobody to ask for.
+        found = self._people(column.is_(None) if key is None else column == key)
         return found[0] if found else None
 
     def named(self, spellings: Sequence[str]) -> list[Person]:

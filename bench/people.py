@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "Figures", "measure"]
 
-HEAD = "One row in a thousand is wrong. The first import is killed after a while, and the same command goes on. Memory is the most that the process had, all of Python and Flask included."
+HEAD = (
+    "One row in a thousand is wrong. The first import is killed after a while, and the same command goes on. "
+    "Memory is the most that the process had, all of Python and Flask included."
+)
 #: Of no password: at this point nothing is hashed.
 _HASH = "$2b$12$" + "a" * 21 + "O" + "b" * 31
 _EVERY = 1000

@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, enumeration, hashing, imports, report, revocation, rotation, scale, stores
+from bench import dropin, enumeration, hashing, imports, people, report, revocation, rotation, scale, stores
 from bench.rounds import added, interleave, stay_on_one_core
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports"],
+        choices=["dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports", "people"],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
@@ -38,6 +38,8 @@ def main() -> None:
         sys.exit(1 if run_hashing() > hashing.TARGET and options.check else 0)
     elif options.what == "imports":
         sys.exit(1 if run_imports() > imports.TARGET and options.check else 0)
+    elif options.what == "people":
+        run_people()
     elif options.what == "enumeration":
         run_enumeration()
     elif options.what == "rotation":
@@ -112,6 +114,20 @@ def run_imports() -> float:
     print(table)
     report.write_text("imports", table, command=report.command_line(), at=datetime.now(UTC))
     return figures[0].median
+
+
+def run_people() -> None:
+    """Import and export ten thousand accounts, and a million."""
+    with stores.folder() as folder:
+        found = people.measure(Path(folder), 10_000, 1_000_000)
+    rows = [
+        f"| {one.command} | {one.rows:,} | {one.seconds:.0f} | {one.rate:,.0f} | {one.mebibytes:.0f} | {one.outcome} |"
+        for one in found
+    ]
+    head = "| command | rows | s | rows/s | MiB | outcome |"
+    table = "\n".join([people.HEAD, "", head, "|---|---|---|---|---|---|", *rows])
+    print(table)
+    report.write_text("people", table, command=report.command_line(), at=datetime.now(UTC))
 
 
 def run_enumeration() -> None:

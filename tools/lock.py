@@ -11,7 +11,7 @@ COMPILE = [
     *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade"),
     # One version of each package for all Pythons, where there is one.
     *("--universal", "--python-version", "3.11", "--fork-strategy", "fewest"),
-    *("--generate-hashes", "--no-strip-extras"),
+    *("--generate-hashes", "--strip-extras"),
     *("--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"),
 ]
 
@@ -20,6 +20,8 @@ def main() -> None:
     """Write a ``.txt`` beside each ``.in``, the same version of a package in both."""
     dev = _lock("dev")
     _lock("run", "--constraint", str(dev))
+    # Programs of others, which need older versions of some packages than we have.
+    _lock("adopting")
 
 
 def _lock(name: str, *options: str) -> Path:

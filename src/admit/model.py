@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 __all__ = [
+    "ADOPTED",
+    "ECHO",
     "Account",
     "Admitted",
     "Authentication",
@@ -28,6 +30,11 @@ __all__ = [
     "Resumed",
     "Session",
 ]
+
+#: What the details of a credential hold that another program made.
+ADOPTED = "adopted"
+#: What a new credential's details may hold: the same password as another program would store it.
+ECHO = "echo"
 
 
 class Factor(StrEnum):
@@ -229,6 +236,11 @@ class Credential:
     used_at: datetime | None = None
     details: Mapping[str, str] = field(default_factory=dict[str, str])
     revision: int = 0
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether another program made the secret, and it is yet to be replaced by one of ours."""
+        return ADOPTED in self.details
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,8 @@ def new_account(
 
 def create_account(
     gate: Gate, accounts: AccountStore, account: Account, *credentials: Credential, method: str = "operator"
-) -> None:
-    """Keep a new account and its first credentials, and tell of it.
+) -> Account:
+    """Keep a new account and its first credentials, tell of it, and return it as it is kept.
 
     Args:
         gate: Who tells of it.
@@ -86,8 +86,12 @@ def create_account(
     """
     made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=method)
     with gate.events.telling(made) as told:
-        accounts.add_account(account, *credentials)
-    told.publish()
+        kept = accounts.add_account(account, *credentials)
+    if kept.id == account.id:
+        told.publish()
+    else:  # the application's own database has made another, and keeps no events
+        gate.events.publish(replace(made, subject=kept.id))
+    return kept
 
 
 def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:

@@ -153,8 +153,10 @@ class AccountStore(Protocol):
     .. versionadded:: 0.2
     """
 
-    def add_account(self, account: Account, *credentials: Credential) -> None:
-        """Keep a new account and its first credentials, in one step.
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
+        """Keep a new account and its first credentials, in one step; return it as it is kept.
+
+        A store that makes ids itself gives it another one, and its credentials with it.
 
         Raises:
             IdentifierTaken: Another account has one of its keys; nothing was written.

@@ -187,3 +187,15 @@ def test_what_is_at_rest_goes_first(opener: Callable[..., SqlStore], store: SqlS
         bounded.spend("new", now=NOW + timedelta(hours=1), interval=SECOND, burst=100)
     assert count(bounded) == 1
     bounded.close()
+
+
+def test_many_at_once(store: SqlStore) -> None:
+    """Many accounts are kept in one transaction; one whose name is taken leaves nothing, and the others are whole."""
+    accounts = [an_account(name) for name in ("ada", "grace", "ada", "eve")]
+    found = store.add_accounts((one, [a_credential(key=one.id, subject=one.id)]) for one in accounts)
+    assert found == [True, True, False, True]
+    assert [store.get_account(one.id) is not None for one in accounts] == found
+    assert [len(store.list_credentials(one.id)) for one in accounts] == [1, 1, 0, 1]
+    with pytest.raises(StoreError):
+        store.add_accounts([(an_account("new"), []), (an_account("other", id=accounts[0].id), [])])
+    assert store.find_account("new") is None

@@ -34,7 +34,7 @@ def a_moment() -> None:
 class LooksBeforeItAdds(MemoryStore):
     """Asks whether a name is taken, and writes a moment later."""
 
-    def add_account(self, account: Account, *credentials: Credential) -> None:
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
         """Look, then write."""
         taken = any(self.find_account(one.key) for one in account.identifiers)
         a_moment()
@@ -43,6 +43,7 @@ class LooksBeforeItAdds(MemoryStore):
         self._put_account(account)
         for one in credentials:
             self.add_credential(one)
+        return account
 
 
 class ChecksTheFirstNameOnly(MemoryStore):
@@ -101,11 +102,12 @@ class LeavesCredentials(MemoryStore):
 class LeavesAnAccount(MemoryStore):
     """Keeps an account whose credential could not be kept."""
 
-    def add_account(self, account: Account, *credentials: Credential) -> None:
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
         """Write one after the other."""
         super().add_account(account)
         for one in credentials:
             super().add_credential(one)
+        return account
 
 
 class ListsFromTheFirst(MemoryStore):

@@ -128,7 +128,9 @@ def why(session_id: str, *, json: bool) -> None:
 @db_commands.command("upgrade")
 def upgrade_tables() -> None:
     """Make the store's tables, or bring them up to date."""
-    upgrades = [store.upgrade for store in _stores() if hasattr(store, "upgrade")]
+    sessions, accounts = _gate().store, active_login_manager()._stores.accounts  # noqa: SLF001 -- ours
+    kept: tuple[Any, ...] = (sessions.store if isinstance(sessions, NearStore) else sessions, accounts)
+    upgrades = [one.upgrade for one in {id(one): one for one in kept}.values() if hasattr(one, "upgrade")]
     if not upgrades:
         click.echo("This store has no tables.")
         return

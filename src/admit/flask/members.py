@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import abort
 
-from admit.errors import RoleRequired
+from admit.adopting import Adopting
+from admit.errors import ConfigurationError, RoleRequired
 from admit.flask import problems
 from admit.flask.context import the_request
 from admit.flask.current import active_login_manager, holds, user_now
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from admit.model import Account
 
-__all__ = ["AccountUser", "roles_required"]
+__all__ = ["AccountUser", "roles_required", "user_of"]
 
 View = TypeVar("View", bound="Callable[..., Any]")
 
@@ -72,6 +73,22 @@ class AccountUser(UserMixin):
     def created_at(self) -> datetime:
         """When it was made."""
         return self.account.created_at
+
+
+def user_of(account: Account, store: object) -> object | None:
+    """Return what ``current_user`` is for an account: the application's own object, where its users are the accounts.
+
+    Raises:
+        ConfigurationError: That object is nothing that Flask-Login would take for a user.
+    """
+    if not isinstance(store, Adopting):
+        return AccountUser(account)
+    user = store.load_user(account.id)
+    if user is not None and not hasattr(user, "is_authenticated"):
+        name = type(user).__name__
+        message = f"{name} has no is_authenticated. Let {name} inherit from admit.flask.UserMixin as well."
+        raise ConfigurationError(message)
+    return user if holds(user, "is_active") else None
 
 
 def roles_required(*roles: str) -> Callable[[View], View]:

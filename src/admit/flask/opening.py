@@ -26,16 +26,17 @@ def open_for(app: Flask, source: Any) -> Stores:
     Args:
         app: The application. A relative path of SQLite is below its instance folder, as Flask-SQLAlchemy has it.
         source: A URL, an SQLAlchemy engine, a Flask-SQLAlchemy ``db``, a store, or two of those: one for accounts
-            and one for sessions.
+            and one for sessions. Or :class:`admit.stores.sql_model.ModelAccounts`.
     """
     settings = StoreSettings.from_mapping(app.config)
     pair = list(cast("list[Any]", source)) if isinstance(source, tuple | list) else [source]
     found = [_source(app, one) for one in pair]
-    stores = open_stores(
-        found if len(found) > 1 else found[0],
-        connect_timeout=settings.connect_timeout.total_seconds(),
-        command_timeout=settings.command_timeout.total_seconds(),
-    )
+    with app.app_context():  # the session of an application's own models may want to know the application
+        stores = open_stores(
+            found if len(found) > 1 else found[0],
+            connect_timeout=settings.connect_timeout.total_seconds(),
+            command_timeout=settings.command_timeout.total_seconds(),
+        )
     if isinstance(stores.sessions, MemoryStore) or not settings.near_entries:
         return stores
     from admit.stores.near import NearStore

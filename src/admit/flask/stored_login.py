@@ -19,7 +19,7 @@ from admit.flask.clients import client
 from admit.flask.context import configured, request_globals, the_request
 from admit.flask.cookies import PENDING
 from admit.flask.loaders import call_loader
-from admit.flask.members import AccountUser
+from admit.flask.members import user_of
 from admit.flask.signals import user_loaded_from_cookie
 from admit.model import EndReason, Pending
 
@@ -112,7 +112,7 @@ class StoredLogin:
         if loader is not None:
             return call_loader(loader, subject)
         account = self.accounts.account() if self.accounts else None
-        return None if account is None else AccountUser(account)
+        return None if self.accounts is None or account is None else user_of(account, self.accounts.store)
 
     def ending(self) -> Ending | None:
         """Return why the session that the client shows has ended, if that is known."""

@@ -18,6 +18,7 @@ from admit.server.pages import accounts_of
 from admit.server.program import Program, Setup, the_setup
 from admit.server.serving import listen, serve
 from admit.server.settings import ServerSettings, known_settings
+from admit.server.user_files import export_users, import_users
 from admit.server.users import user_commands
 
 __all__ = ["main"]
@@ -38,6 +39,8 @@ def main(ctx: click.Context, *, db: str | None, config: Path | None) -> None:
     ctx.obj = Setup({ServerSettings.key("db"): db}, config)
 
 
+user_commands.add_command(import_users)
+user_commands.add_command(export_users)
 main.add_command(user_commands)
 main.add_command(sessions_commands)
 main.add_command(db_commands)

@@ -57,7 +57,7 @@ def create_user(  # noqa: PLR0913 -- what an account is made of
         raise _taken(*taken)
     credentials = _credentials(accounts, account, is_piped=password_stdin)
     try:
-        create_account(accounts.keeper.gate, accounts.store, account, *credentials, method=_BY)
+        account = create_account(accounts.keeper.gate, accounts.store, account, *credentials, method=_BY)
     except IdentifierTaken as error:
         raise _taken(account.label) from error
     print_row(_row(account), f"{account.label} has an account now: {account.id}.", json=json)

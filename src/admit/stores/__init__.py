@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from admit import errors
+from admit.adopting import Adopting
 from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, EventStore, SessionStore, Stores
 from admit.stores import memory
 
@@ -48,7 +49,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
     Args:
         source: What :func:`open_store` takes: one store for all that it can keep. Or a pair of those: the first is for
             accounts, credentials and events, and need not keep anything but accounts; the second is for the rest, and
-            for events if the first keeps none.
+            for events if the first keeps none. The one for accounts may be an
+            :class:`admit.stores.sql_model.ModelAccounts`.
         options: What the stores take besides; of a pair, both. Where they differ, open the stores before.
 
     Raises:
@@ -57,6 +59,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
     .. versionadded:: 0.2
     """
     if not isinstance(source, tuple | list):
+        if _is_adopting(source):
+            return _stores(source.open(**options), source)
         store = open_store(source, **options)
         return _stores(store, store)
     parts: list[Any] = [*source]
@@ -69,6 +73,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
             f"{type(people).__name__} keeps no accounts. Put a store over SQL first, and the one for sessions second."
         )
         raise errors.ConfigurationError(message)
+    if _is_adopting(people):
+        people.open(**options)
     return _stores(open_store(parts[1], **options), people)
 
 
@@ -81,6 +87,10 @@ def _stores(store: SessionStore, people: object) -> Stores:
         counters=store if isinstance(store, CounterStore) else None,
         events=next((one for one in (people, store) if isinstance(one, EventStore)), None),
     )
+
+
+def _is_adopting(source: object) -> TypeGuard[Adopting]:
+    return isinstance(source, Adopting) and not isinstance(source, type)
 
 
 def _keeps_accounts(source: object) -> bool:

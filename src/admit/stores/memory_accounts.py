@@ -25,8 +25,8 @@ class MemoryAccounts(MemoryCredentials):
         self._accounts: dict[str, Account] = {}
         self._account_ids: dict[str, str] = {}
 
-    def add_account(self, account: Account, *credentials: Credential) -> None:
-        """Keep a new account and its first credentials, in one step."""
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
+        """Keep a new account and its first credentials, in one step; return it."""
         with self._people_lock:
             self._check_keys(account)
             if account.id in self._accounts or any(map(self._is_credential_taken, credentials)):
@@ -35,6 +35,7 @@ class MemoryAccounts(MemoryCredentials):
             self._put_account(account)
             for credential in credentials:
                 self._put_credential(credential)
+        return account
 
     def get_account(self, account_id: str) -> Account | None:
         """Return the account with this id, or ``None``."""

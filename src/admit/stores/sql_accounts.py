@@ -28,7 +28,7 @@ _IDENTIFIER = ("key", "account_id", "position", "kind", "value", "verified_at")
 _READ = ", ".join([*(f"a.{one}" for one in _ACCOUNT), "i.kind", "i.value", "i.key", "i.verified_at"])
 # What was written since the mark is undone without giving the connection up: a name that is taken costs as little as
 # one that is free.
-_MARK, _UNDO = "SAVEPOINT before", "ROLLBACK TO before"
+_MARK, _UNDO, _UNMARK = "SAVEPOINT before", "ROLLBACK TO before", "RELEASE SAVEPOINT before"
 
 
 class AccountStatements(Wording):
@@ -61,18 +61,36 @@ class SqlAccounts(SqlCredentials):
 
     _for_accounts: AccountStatements
 
-    def add_account(self, account: Account, *credentials: Credential) -> None:
-        """Keep a new account and its first credentials, in one step."""
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
+        """Keep a new account and its first credentials, in one step; return it."""
         with self._database.transaction() as run:
-            run(_MARK)
-            is_free = self._claim(run, account.id, account.identifiers)
+            is_free = self._add_if_free(run, account, credentials)
             if is_free:
-                run(self._for_accounts.add, (account.id, *_row(account), account.revision))
-                for credential in credentials:
-                    run(self._for_credentials.add, credential_row(credential))
                 self._record(run)
         if not is_free:
             raise IdentifierTaken
+        return account
+
+    def add_accounts(self, accounts: Iterable[tuple[Account, Sequence[Credential]]]) -> list[bool]:
+        """Keep many new accounts in one transaction; tell of each whether its names were free.
+
+        Args:
+            accounts: Each with its first credentials; so few that others can wait for all.
+
+        .. versionadded:: 0.2
+        """
+        with self._database.transaction() as run:
+            return [self._add_if_free(run, account, credentials) for account, credentials in accounts]
+
+    def _add_if_free(self, run: Run, account: Account, credentials: Iterable[Credential]) -> bool:
+        run(_MARK)
+        if not self._claim(run, account.id, account.identifiers):
+            return False
+        run(self._for_accounts.add, (account.id, *_row(account), account.revision))
+        for credential in credentials:
+            run(self._for_credentials.add, credential_row(credential))
+        run(_UNMARK)
+        return True
 
     def get_account(self, account_id: str) -> Account | None:
         """Return the account with this id, or ``None``."""

@@ -173,7 +173,7 @@ class AccountContract(AccountRaces):
             return
         account = an_account("ada")
         credentials = [a_credential(subject=account.id), a_credential(kind="totp", subject=account.id)]
-        store.add_account(account, *credentials)
+        assert store.add_account(account, *credentials) == account
         listed = store.list_credentials(account.id)
         assert sorted(listed, key=lambda one: one.kind) == credentials
         late = an_account("ada")

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
-
 from admit import identifiers, tokens
 from admit.errors import (
+    ConfigurationError,
     InvalidCredentials,
     InvalidInput,
     Overloaded,
@@ -25,15 +24,19 @@ from admit.errors import (
     VerificationRequired,
 )
 from admit.events import Event, LoginFailed
-from admit.feature import Context, Demand, Face, Feature, Reply, Secret, Shown, Signed, action
-from admit.features.password import policy
+from admit.feature import Context, Demand, Face, Feature, Reply, Shown, Signed, action
+from admit.features.password import adopted, policy
 from admit.features.password.breaches import BreachCheck
+from admit.features.password.forms import Changed, ConfirmForm, LoginForm, NewPasswordForm, StrengthForm, StrengthView
 from admit.features.password.hashing import Hasher
 from admit.features.password.pool import Pool
-from admit.model import Credential, Factor
+from admit.model import ADOPTED, ECHO, Credential, Factor
 from admit.settings import setting
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from admit.features.password.hashing import Verdict
     from admit.model import Account
     from admit.throttle import Attempt
 
@@ -63,46 +66,6 @@ class PasswordChanged(Event):
     ended: int
 
 
-class LoginForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who somebody says they are, and the proof."""
-
-    identifier: str
-    password: Secret
-    remember: bool = False
-
-
-class ConfirmForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The proof of who is logged in already."""
-
-    password: Secret
-
-
-class NewPasswordForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The password that counts, and the one that is to."""
-
-    old_password: Secret
-    password: Secret
-
-
-class StrengthForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A password that somebody thinks of."""
-
-    password: Secret
-
-
-class StrengthView(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard a password is to guess, from 0 to 4, and what would make it harder."""
-
-    score: int
-    warning: str | None = None
-
-
-class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """That the new password counts, and how many other logins have ended for it."""
-
-    ended: int
-
-
 class Password(Feature):
     """Lets people log in by a password that they have chosen.
 
@@ -124,6 +87,19 @@ class Password(Feature):
     breach_check: BreachCheck | None = setting(
         None, "Tells whether a password is known from a breach; None for no check."
     )
+    adopted_like: str | None = setting(
+        None, "One of the hashes that were imported: every login takes as long as one of them; None for no such hash."
+    )
+    flask_security_salt: str | None = setting(
+        None, "The SECURITY_PASSWORD_SALT of the Flask-Security application whose passwords were adopted."
+    )
+
+    def __post_init__(self) -> None:
+        """Check that the example is one."""
+        super().__post_init__()
+        if self.adopted_like is not None and not adopted.is_readable(self.adopted_like):
+            message = f"{self.key('adopted_like')} can't be verified. Set it to one of the hashes that were imported."
+            raise ConfigurationError(message)
 
     @cached_property
     def hasher(self) -> Hasher:
@@ -133,6 +109,7 @@ class Password(Feature):
             time_cost=self.time_cost,
             parallelism=self.parallelism,
             pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
+            flask_security_salt=self.flask_security_salt,
         )
 
     @cached_property
@@ -222,13 +199,26 @@ class Password(Feature):
         )
         if self.breach_check is not None and self.breach_check.count(secret):
             raise InvalidInput({"password": _BREACHED})
+        example = adopted.example_of(ctx.credentials)
+        echo = {} if example is None else {ECHO: self.hasher.hash_alike(secret, example)}
+        credential = self._credential(account.id, self.hasher.hash(secret), ctx.now)
+        return replace(credential, details=echo)
+
+    def adopt(self, account: Account, hashed: str, at: datetime) -> Credential | None:
+        """Return the credential that keeps a hash that another program made, or ``None`` if that can't be verified.
+
+        Args:
+            account: Whose password it is.
+            hashed: The hash.
+            at: The present time, aware and UTC.
+        """
+        if not adopted.is_readable(hashed):
+            return None
+        return replace(self._credential(account.id, hashed, at), details={ADOPTED: self.name})
+
+    def _credential(self, account_id: str, hashed: str, at: datetime) -> Credential:
         return Credential(
-            id=tokens.new_id(),
-            kind=self.name,
-            key=account.id,
-            subject=account.id,
-            secret=self.hasher.hash(secret),
-            created_at=ctx.now,
+            id=tokens.new_id(), kind=self.name, key=account_id, subject=account_id, secret=hashed, created_at=at
         )
 
     def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
@@ -242,7 +232,7 @@ class Password(Feature):
         """Tell whether the password is the subject's, with exactly one hash; note it anew if it needs a better one."""
         credential = ctx.credentials.get_credential(self.name, subject)
         try:
-            verdict = self.hasher.verify(password, credential.secret if credential else None)
+            verdict = self._verdict(ctx, password, credential)
         except Overloaded:
             attempt.withdraw()  # it was not looked at
             raise
@@ -251,8 +241,20 @@ class Password(Feature):
         attempt.succeeded()
         if verdict.new_hash is not None:
             # Lost to another change of the password: then there is nothing to note.
-            ctx.credentials.replace_credential(credential, replace(credential, secret=verdict.new_hash))
+            details = {name: value for name, value in credential.details.items() if name != ADOPTED}
+            new = replace(credential, secret=verdict.new_hash, details=details)
+            ctx.credentials.replace_credential(credential, new)
         return True
+
+    def _verdict(self, ctx: Context, password: str, credential: Credential | None) -> Verdict:
+        stored, example = (
+            credential.secret if credential else None,
+            adopted.example_of(ctx.credentials) or self.adopted_like,
+        )
+        is_adopted = credential is not None and credential.is_adopted
+        if not is_adopted and example is None:
+            return self.hasher.verify(password, stored)
+        return self.hasher.verify_beside(password, stored, adopted=is_adopted, example=example)
 
     def _demand(self, ctx: Context, account: Account, password: str, field: str = "password") -> None:
         device = ctx.devices.recognize(ctx.marks, account.id)
@@ -276,7 +278,9 @@ class Password(Feature):
             if old is None:
                 written = ctx.credentials.add_credential(credential)
             else:
-                changed = replace(old, secret=credential.secret, created_at=credential.created_at)
+                changed = replace(
+                    old, secret=credential.secret, created_at=credential.created_at, details=credential.details
+                )
                 written = ctx.credentials.replace_credential(old, changed)
             if written:
                 return

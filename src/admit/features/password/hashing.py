@@ -10,16 +10,21 @@ import secrets
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 from unicodedata import normalize
 
 from admit.errors import ConfigurationError, InvalidInput, Overloaded, Text
+from admit.features.password import adopted as adoption
 from admit.features.password.pool import Pool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from argon2 import PasswordHasher
 
 __all__ = ["LONGEST", "Hasher", "Verdict", "normalized", "prepared"]
+
+_T = TypeVar("_T")
 
 #: Code points. More protect nobody, and hashing them costs the more, the more there are.
 LONGEST = 1024
@@ -54,6 +59,7 @@ class Hasher:
         time_cost: How many times it goes over it.
         parallelism: How many lanes it has; each takes a processor, so one is right for a server.
         pool: Where hashes are computed.
+        flask_security_salt: What Flask-Security keyed the adopted passwords with, if it was that.
 
     Raises:
         ConfigurationError: It would be weaker than OWASP's floor.
@@ -62,13 +68,20 @@ class Hasher:
     """
 
     def __init__(
-        self, *, memory_kib: int = 19456, time_cost: int = 2, parallelism: int = 1, pool: Pool | None = None
+        self,
+        *,
+        memory_kib: int = 19456,
+        time_cost: int = 2,
+        parallelism: int = 1,
+        pool: Pool | None = None,
+        flask_security_salt: str | None = None,
     ) -> None:
         strong = any(memory_kib >= memory and time_cost >= passes for memory, passes in _FLOOR)
         if not strong or not 1 <= parallelism <= memory_kib // 8 or memory_kib > _MOST_KIB:
             raise ConfigurationError(_refusal(memory_kib, time_cost, parallelism))
         self._parameters = (memory_kib, time_cost, parallelism)
         self._pool = pool or Pool()
+        self._flask_security_salt = flask_security_salt
         # Nobody knows the password of it, and it takes as long as any other.
         self._dummy = self._encoded(secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_HASH_BYTES))
 
@@ -98,6 +111,63 @@ class Hasher:
         """
         secret = prepared(password)
         return self._pool.run(lambda: self._verify(secret, stored))
+
+    # -- what another program has hashed ---------------------------------------------------------
+
+    def verify_beside(self, password: str, stored: str | None, *, adopted: bool, example: str | None) -> Verdict:
+        """Verify a password where some hashes are another program's, so that time does not tell which are.
+
+        Each time one of its hashes is computed and one of ours: what is verified, and another for nothing. A password
+        that matches an adopted hash gets one of ours.
+
+        Args:
+            password: What the client sent.
+            stored: The hash; ``None``, or anything that is none, matches no password.
+            adopted: Whether it is another program's.
+            example: One of the other program's hashes, for their form and cost; ``None`` to compute none for nothing.
+
+        Raises:
+            InvalidInput: It can't be a password.
+            Overloaded: Too many hashes are being computed.
+            ConfigurationError: An adopted hash takes a package that is not installed.
+        """
+        secret, typed = prepared(password), self._typed(password)
+        if adopted:
+            return self._pool.run(lambda: self._adopt(secret, typed, stored, example))
+        return self._pool.run(lambda: self._verify_or_waste(secret, typed, stored, example))
+
+    def hash_alike(self, password: str, example: str) -> str:
+        """Return the hash that the program whose hash ``example`` is would store of a password.
+
+        Raises:
+            InvalidInput: It can't be a password.
+            Overloaded: Too many hashes are being computed.
+            ConfigurationError: It takes a package that is not installed.
+        """
+        prepared(password)
+        typed = self._typed(password)
+        return self._pool.run(lambda: _enough_memory(lambda: adoption.alike(typed, example)))
+
+    def _typed(self, password: str) -> bytes:
+        # Other programs hash what was typed as it is, composed or not.
+        if self._flask_security_salt is not None:
+            return adoption.flask_security_secret(password, self._flask_security_salt)
+        return password.encode()
+
+    def _adopt(self, secret: bytes, typed: bytes, stored: str | None, example: str | None) -> Verdict:
+        if not adoption.is_readable(stored):
+            return self._verify_or_waste(secret, typed, None, example)
+        matches = _enough_memory(lambda: adoption.matches(typed, stored))
+        # Also of a wrong password: otherwise time would tell a hash that was adopted from one that is ours.
+        new_hash = self._hash_again(secret)
+        return Verdict(matches, new_hash if matches else None)
+
+    def _verify_or_waste(self, secret: bytes, typed: bytes, stored: str | None, example: str | None) -> Verdict:
+        if example is not None:
+            _enough_memory(lambda: adoption.alike(typed, example))
+        return self._verify(secret, stored)
+
+    # -- steps -----------------------------------------------------------------------------------
 
     def _verify(self, secret: bytes, stored: str | None) -> Verdict:
         parameters = _parameters_of(stored)
@@ -141,6 +211,15 @@ class Hasher:
     def _encoded(self, salt: bytes, digest: bytes) -> str:
         memory_kib, time_cost, parallelism = self._parameters
         return f"$argon2id$v=19$m={memory_kib},t={time_cost},p={parallelism}${_base64(salt)}${_base64(digest)}"
+
+
+def _enough_memory(compute: Callable[[], _T]) -> _T:
+    from argon2.exceptions import HashingError
+
+    try:
+        return compute()
+    except (MemoryError, HashingError) as error:
+        raise Overloaded(1) from error
 
 
 def prepared(password: str) -> bytes:

@@ -169,7 +169,7 @@ class Registration(Feature):
             ctx.gate.challenges.void(holder.id)
             ctx.accounts.delete_account(holder.id)
         try:
-            ctx.accounts.add_account(account, *credentials)
+            account = ctx.accounts.add_account(account, *credentials)
         except IdentifierTaken:
             self._tell_owner(ctx, account)
             return

@@ -1,0 +1,40 @@
+"""What a store is beside, whose accounts are an application's own users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from admit.store import SessionStore
+
+__all__ = ["Adopting"]
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """A store whose accounts are an application's own users, with the passwords that they had before.
+
+    A credential whose ``details`` hold :data:`admit.model.ADOPTED` has a secret that the application made. A new one
+    may come with the same password as the application would store it, in its details as :data:`admit.model.ECHO`:
+    that is written where the application keeps its own, and nowhere else.
+
+    .. versionadded:: 0.2
+    """
+
+    def open(self, **options: Any) -> SessionStore:
+        """Open what is kept beside the application's users, once, and return it: it keeps all the rest.
+
+        Args:
+            options: What the store takes besides, such as timeouts.
+        """
+        ...
+
+    def examples(self) -> Sequence[str] | None:
+        """Return some of the secrets that the application made, for their form; ``None`` if it keeps none."""
+        ...
+
+    def load_user(self, account_id: str) -> object | None:
+        """Return the application's own object for an account, or ``None``."""
+        ...

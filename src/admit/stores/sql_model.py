@@ -1,0 +1,295 @@
+"""An application's own users as accounts: no column is added, and what they lack is kept in tables of Admit's own."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from admit import identifiers as names
+from admit.errors import ConfigurationError, IdentifierTaken, StoreError
+from admit.model import Account, Identifier, IdentifierKind
+from admit.store import AccountStore, CredentialStore
+from admit.stores.sql_model_passwords import ModelCredentials, echo_of
+from admit.stores.sql_model_table import ModelTable
+from admit.stores.sql_model_values import EPOCH, Person
+from admit.stores.sql_spellings import spellings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from admit.model import Credential
+    from admit.store import SessionStore
+
+__all__ = ["ModelAccounts"]
+
+_KINDS = {str(kind): kind for kind in IdentifierKind}
+_PAGE = 1000
+#: What a row is like.
+_NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None)
+
+_log = logging.getLogger(__name__)
+
+
+class ModelAccounts(ModelCredentials):
+    """The users of an application, in its own table and on its own engine, as accounts.
+
+    A name is found however its case is stored. Where two users' names differ by case alone neither is found, which is
+    logged, because nobody can tell whom a person means; :meth:`findings` lists them.
+
+    Args:
+        session_factory: Returns the application's session: ``db.session`` of Flask-SQLAlchemy,
+            ``lambda: db.session`` of Flask-SQLAlchemy-Lite, a ``scoped_session`` or a ``sessionmaker``.
+        model: The class of its users. A column ``is_active`` or ``active`` says who may log in, if there is one.
+        identifiers: The attributes that name a user: ``["username"]``, ``["email"]`` or both, or, where they are
+            called otherwise, what kind each is: ``{"login": "username", "mail": "email"}``.
+        password: The attribute with the hash of the password; ``None`` if the hashes there do not count any more.
+        verified: The attribute that says whether, or when, the mail address was confirmed; ``True`` if each address
+            that was there before Admit counts as confirmed.
+        beside: Where sessions, challenges, credentials and what the model has no column for are kept: a URL, an
+            engine, or a store that keeps accounts; in Admit's tables beside the application's own, without it.
+
+    Raises:
+        ConfigurationError: The model has no such column, or no key that can be an id.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(  # noqa: PLR0913 -- what can be said of a table
+        self,
+        session_factory: Callable[[], Any],
+        model: type[Any],
+        *,
+        identifiers: Sequence[str] | Mapping[str, str],
+        password: str | None = None,
+        verified: str | bool = False,
+        beside: Any = None,
+    ) -> None:
+        column = verified if isinstance(verified, str) else None
+        self._table = ModelTable(session_factory, model, _kinds(identifiers), password, column)
+        self._keeps_passwords = password is not None
+        self._trusts_addresses = verified is True
+        self._source = beside
+        self._beside: SessionStore | None = None
+
+    def open(self, **options: Any) -> SessionStore:
+        """Open what is kept beside the model, once, and return it; in an application context, if the session needs it.
+
+        Args:
+            options: What the store takes besides, such as timeouts.
+
+        Raises:
+            ConfigurationError: It keeps no accounts and credentials, or Admit's tables can't be there.
+        """
+        if self._beside is None:
+            source = self._table.engine if self._source is None else self._source
+            if isinstance(source, str) or hasattr(source, "dialect"):
+                from admit.stores.sql import SqlStore
+
+                source = SqlStore(source, **options)
+            if not isinstance(source, AccountStore) or not isinstance(source, CredentialStore):
+                message = f"{type(source).__name__} keeps no accounts. Give an SQL database as beside=."
+                raise ConfigurationError(message)
+            self._beside = cast("SessionStore", source)
+        return self._beside
+
+    def close(self) -> None:
+        """Let go of what was opened beside the model; the application's engine is its own."""
+        if self._beside is not None:
+            self._beside.close()
+
+    def upgrade(self) -> None:
+        """Bring the tables beside the model to this version of Admit, where there are any."""
+        getattr(self.open(), "upgrade", _nothing)()
+
+    def is_current(self) -> bool:
+        """Tell whether the tables beside the model are those of this version of Admit."""
+        return bool(getattr(self.open(), "is_current", lambda: True)())
+
+    def load_user(self, account_id: str) -> object | None:
+        """Return the application's own object for an account, or ``None``."""
+        return self._table.load(account_id)
+
+    def findings(self) -> Iterator[str]:
+        """Tell of users who can't sign in by a name: one that is another's too but for its case, or that nobody types.
+
+        .. versionadded:: 0.2
+        """
+        for column, name in self._table.twins(_PAGE):
+            yield f"{column}: several users are called {name!r}, but for its case. Rename all but one."
+        after = ""
+        while people := self._table.page(after, _PAGE):
+            for person in people:
+                for kind, value in person.names:
+                    if names.key_of(value) is None:
+                        yield f"{kind} of {person.id}: {value!r} can't be typed. Give this user another one."
+            after = people[-1].id
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    def add_account(self, account: Account, *credentials: Credential) -> Account:
+        """Keep a new account and its first credentials; return it with the id that its key gives it."""
+        self._refuse_taken(account.identifiers)
+        named = [(one.kind, one.value) for one in account.identifiers]
+        kept = replace(account, id=self._table.add(account.id, named, echo_of(credentials)))
+        try:
+            self._refuse_taken(account.identifiers, own_id=kept.id)
+        except IdentifierTaken:
+            # Somebody else came at the same moment, and no rule of the database has stopped either.
+            self._table.delete(kept.id)
+            raise
+        self._forget(kept.id)
+        self._change(kept, {})
+        self._notes.add_account(_note(kept))
+        for one in credentials:
+            own = replace(one, subject=kept.id, key=kept.id if one.key == account.id else one.key)
+            self._add_first(own)
+        return kept
+
+    def get_account(self, account_id: str) -> Account | None:
+        """Return the account with this id, or ``None``."""
+        person = self._table.get(account_id)
+        return None if person is None else self._account(person)
+
+    def find_account(self, key: str) -> Account | None:
+        """Return the account that has an identifier with this canonical key, or ``None``."""
+        found = self._named(key)
+        # One is read in any case: time must not tell who is there.
+        account = self._account(found[0] if found else _NOBODY)
+        if len(found) > 1:
+            ids = ", ".join(one.id for one in found)
+            _log.error("The users %s have one name but for its case, so that none can sign in by it.", ids)
+        return account if len(found) == 1 else None
+
+    def replace_account(self, old: Account, new: Account) -> bool:
+        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
+        standing = self.get_account(old.id)
+        if standing is None or standing.revision != old.revision:
+            return False
+        keys = {one.key for one in standing.identifiers}
+        self._refuse_taken([one for one in new.identifiers if one.key not in keys], own_id=old.id)
+        written = replace(new, id=old.id, revision=old.revision + 1)
+        if not self._replace_note(old.id, _note(written)):
+            return False
+        try:
+            return _columns(standing) == _columns(written) or self._change(written, _values(standing))
+        except IdentifierTaken:
+            # Taken at this very moment.
+            self._notes.replace_account(_note(written), _note(standing))
+            raise
+
+    def delete_account(self, account_id: str) -> bool:
+        """Forget the account and its credentials, and delete the user; ``False`` if there is none."""
+        # The user first: another table may refuse, and then everything is as it was.
+        deleted = self._table.delete(account_id)
+        if deleted:
+            self._forget(account_id)
+        return deleted
+
+    def list_accounts(self, *, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts whose id follows ``after``, in the order of their keys."""
+        return [self._account(person) for person in self._table.page(after, limit)]
+
+    def count_accounts(self) -> int:
+        """Return how many accounts there are."""
+        return self._table.count()
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    @property
+    def _notes(self) -> AccountStore:
+        return cast("AccountStore", self.open())
+
+    @property
+    def _credentials(self) -> CredentialStore:
+        return cast("CredentialStore", self.open())
+
+    def _named(self, key: str) -> list[Person]:
+        # As long as it takes to compare a name, whether there is one or not.
+        found = self._table.named(spellings(key)) or [_NOBODY]
+        called = [one for one in found if any(names.key_of(value) == key for _, value in one.names)]
+        return [one for one in called if one is not _NOBODY]
+
+    def _refuse_taken(self, identifiers: Sequence[Identifier], *, own_id: str | None = None) -> None:
+        if any(one.id != own_id for named in identifiers for one in self._named(named.key)):
+            raise IdentifierTaken
+
+    def _account(self, person: Person) -> Account:
+        note = self._notes.get_account(person.id)
+        known = tuple(self._identifier(person, note, kind, value) for kind, value in person.names)
+        account = note or Account(person.id, (), EPOCH)
+        locked_at = account.locked_at or (None if person.is_active else EPOCH)
+        return replace(account, identifiers=known, locked_at=locked_at)
+
+    def _identifier(self, person: Person, note: Account | None, kind: IdentifierKind, value: str) -> Identifier:
+        key, verified_at = names.key_of(value) or "", person.verified_at
+        if note is None:
+            verified_at = EPOCH if self._trusts_addresses else verified_at
+        elif not self._table.keeps_verified:
+            # An address is confirmed only as long as it is the same.
+            noted = {one.key: one.verified_at for one in note.identifiers}
+            verified_at = noted.get(_noted_key(person.id, key))
+        return Identifier(kind, value, key, verified_at if kind is IdentifierKind.EMAIL else None)
+
+    def _replace_note(self, account_id: str, new: Account) -> bool:
+        note = self._notes.get_account(account_id)
+        if note is not None:
+            return self._notes.replace_account(replace(note, revision=new.revision - 1), new)
+        try:
+            self._notes.add_account(new)
+        except (IdentifierTaken, StoreError):
+            if self._notes.get_account(account_id) is None:
+                raise
+            return False
+        return True
+
+    def _change(self, account: Account, before: Mapping[IdentifierKind, str]) -> bool:
+        """Write what of an account is in columns."""
+        after = _values(account)
+        changed = {
+            kind: after.get(kind) for kind in {*before, *after} if before and after.get(kind) != before.get(kind)
+        }
+        verified_at = account.email.verified_at if account.email else None
+        return self._table.change(account.id, names=changed, is_active=account.is_open, verified_at=verified_at)
+
+    def _forget(self, account_id: str) -> None:
+        """Forget what is noted of an id: a database may give it to somebody else."""
+        self._notes.delete_account(account_id)
+        for one in self._credentials.list_credentials(account_id):
+            self._credentials.delete_credential(one.id)
+
+
+def _values(account: Account) -> dict[IdentifierKind, str]:
+    return {one.kind: one.value for one in account.identifiers}
+
+
+def _columns(account: Account) -> object:
+    """Return what of an account may be in columns."""
+    return account.identifiers, account.is_open
+
+
+def _note(account: Account) -> Account:
+    """Return an account as it is noted: with names that are its alone, whoever else may have had them."""
+    noted = {one.key: replace(one, key=_noted_key(account.id, one.key)) for one in account.identifiers}
+    return replace(account, identifiers=tuple(noted.values()))
+
+
+def _noted_key(account_id: str, key: str) -> str:
+    return f"{account_id} {key}"
+
+
+def _nothing() -> None:
+    """Bring up to date what has no tables."""
+
+
+def _kinds(identifiers: Sequence[str] | Mapping[str, str]) -> dict[str, IdentifierKind]:
+    found: Mapping[str, str] = (
+        identifiers if hasattr(identifiers, "items") else {name: name for name in identifiers}  # type: ignore[assignment]
+    )
+    if not found or not set(found.values()) <= set(_KINDS):
+        message = (
+            f"identifiers={identifiers!r} does not say which names are mail addresses. "
+            'Say what kind each is, as in {"login": "username", "mail": "email"}.'
+        )
+        raise ConfigurationError(message)
+    return {name: _KINDS[kind] for name, kind in found.items()}

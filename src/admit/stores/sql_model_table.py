@@ -1,0 +1,293 @@
+"""The table of an application's users, by way of its SQLAlchemy model: whatever it is called and looks like."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, class_mapper
+
+from admit.errors import ConfigurationError, IdentifierTaken, StoreError
+from admit.stores.sql_model_values import KEY_TYPES, Person, key_of, moment_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Column, Engine
+
+    from admit.model import IdentifierKind
+
+__all__ = ["ModelTable"]
+
+_ACTIVE = ("is_active", "active")
+
+
+class ModelTable:
+    """Reads and writes the rows of an application's users.
+
+    Args:
+        session_factory: Returns a session of the application's.
+        model: Its class of users.
+        identifiers: The attributes that name a user, and what kind of name each is.
+        password: The attribute with the hash of the password, if there is one.
+        verified: The attribute that says whether, or when, the mail address was confirmed, if there is one.
+    """
+
+    def __init__(
+        self,
+        session_factory: Callable[[], Any],
+        model: type[Any],
+        identifiers: Mapping[str, IdentifierKind],
+        password: str | None,
+        verified: str | None,
+    ) -> None:
+        self._session_factory = session_factory
+        self._model = model
+        # Before the models of the application are complete, its mappers can't be configured.
+        columns: Mapping[str, Column[Any]] = dict(class_mapper(model, configure=False).columns.items())
+        self._columns = columns
+        for name in (*identifiers, *filter(None, (password, verified))):
+            self._demand(name)
+        self._names, self._password, self._verified = dict(identifiers), password, verified
+        self._active = next((one for one in _ACTIVE if one in columns), None)
+        self._key, self._key_type = self._primary_key()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that the application's session uses for this model."""
+        engine: Engine = self._session_factory().get_bind(mapper=class_mapper(self._model, configure=False)).engine
+        return engine
+
+    @property
+    def keeps_verified(self) -> bool:
+        """Whether a column says which addresses are confirmed."""
+        return self._verified is not None
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def get(self, account_id: str) -> Person | None:
+        """Return the user with this id, or ``None``."""
+        column, key = self._column(self._key), self.key_of(account_id)
+        # Asked for what can't be a key, too: time must not tell that there is nobody to ask for.
+        found = self._people(column.is_(None) if key is None else column == key)
+        return found[0] if found else None
+
+    def named(self, spellings: Sequence[str]) -> list[Person]:
+        """Return the users of whose names one is among these, but for the case of its ASCII letters."""
+        return self._people(or_(*(func.lower(self._column(name)).in_(spellings) for name in self._names)))
+
+    def page(self, after: str, limit: int) -> list[Person]:
+        """Return at most ``limit`` users whose key follows that of the id ``after``, in the order of keys."""
+        key = self.key_of(after) if after else None
+        return self._people(True if key is None else self._column(self._key) > key, limit)
+
+    def count(self) -> int:
+        """Return how many users there are."""
+        with self._session() as session:
+            return int(session.execute(select(func.count()).select_from(self._model)).scalar_one())
+
+    def password_of(self, account_id: str) -> str | None:
+        """Return the hash that the user's row holds."""
+        person = self.get(account_id)
+        return person.password if person else None
+
+    def passwords(self, limit: int) -> list[str]:
+        """Return some hashes, of the newest users."""
+        column = self._column(str(self._password))
+        newest = select(column).where(column.is_not(None), column != "").order_by(self._column(self._key).desc())
+        with self._session() as session:
+            return [str(one) for one in session.execute(newest.limit(limit)).scalars()]
+
+    def twins(self, limit: int) -> list[tuple[str, str]]:
+        """Return names that several users have, but for the case of ASCII letters, with the column of each."""
+        found: list[tuple[str, str]] = []
+        with self._session() as session:
+            for name in self._names:
+                folded = func.lower(self._column(name))
+                several = select(folded).where(folded.is_not(None)).group_by(folded).having(func.count() > 1)
+                found += [(name, str(one)) for one in session.execute(several.limit(limit)).scalars()]
+        return found
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def replace_password(self, account_id: str, old: str | None, new: str) -> bool:
+        """Write a hash if the one that was read still stands."""
+        column = self._column(str(self._password))
+        return self._update(account_id, {str(self._password): new}, column.is_(None) if old is None else column == old)
+
+    def add(self, account_id: str, names: Iterable[tuple[IdentifierKind, str]], password: str | None) -> str:
+        """Add a user, and return the id that it got.
+
+        Raises:
+            IdentifierTaken: There is one of that name.
+            ConfigurationError: The model lacks a column for a kind of name, or needs more than it is given.
+        """
+        values: dict[str, Any] = {self._attribute(kind): value for kind, value in names}
+        if self._password is not None:
+            values[self._password] = password
+        if self._key_type is not int and not self._makes_keys():
+            values[self._key] = self.key_of(account_id)
+        with self._session(values) as session:
+            user = self._model(**values)
+            session.add(user)
+            session.commit()
+            return str(getattr(user, self._key))
+
+    def change(
+        self,
+        account_id: str,
+        *,
+        names: Mapping[IdentifierKind, str | None],
+        is_active: bool,
+        verified_at: datetime | None,
+    ) -> bool:
+        """Write what of a user is in columns; ``False`` if it is gone.
+
+        Raises:
+            IdentifierTaken: There is another one of that name.
+        """
+        values: dict[str, Any] = {self._attribute(kind): value for kind, value in names.items()}
+        if self._active is not None:
+            values[self._active] = is_active
+        if self._verified is not None:
+            is_flag = self._python_type(self._verified) is bool
+            values[self._verified] = verified_at is not None if is_flag else verified_at
+        return not values or self._update(account_id, values)
+
+    def delete(self, account_id: str) -> bool:
+        """Delete a user as the application itself would, with what its relationships say goes with it."""
+        key = self.key_of(account_id)
+        with self._session() as session:
+            user = None if key is None else session.get(self._model, key)
+            if user is None:
+                return False
+            session.delete(user)
+            session.commit()
+            return True
+
+    def load(self, account_id: str) -> object | None:
+        """Return the user's object, in the session of the application where it has one for each request."""
+        key, session = self.key_of(account_id), self._session_factory()
+        if key is None:
+            return None
+        with _trouble():
+            if self._session_factory() is session:
+                user: object | None = session.get(self._model, key)
+                return user
+            with session:
+                user = session.get(self._model, key)
+                session.expunge_all()
+                return user
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def key_of(self, account_id: str) -> Any:
+        """Return the key for an id, or ``None`` for what can't be one: each key has one spelling."""
+        return key_of(account_id, self._key_type)
+
+    def _primary_key(self) -> tuple[str, type]:
+        keys = [name for name, column in self._columns.items() if column.primary_key]
+        kinds = [self._python_type(name) for name in keys]
+        if len(keys) != 1 or kinds[0] not in KEY_TYPES:
+            message = (
+                f"{self._model.__name__} has no key of one whole number, text or UUID. Give a model that has one, "
+                "or keep accounts in a store of Admit's own."
+            )
+            raise ConfigurationError(message)
+        return keys[0], kinds[0]
+
+    def _makes_keys(self) -> bool:
+        column = self._columns[self._key]
+        return column.default is not None or column.server_default is not None
+
+    def _python_type(self, name: str) -> Any:
+        try:
+            found: Any = self._columns[name].type.python_type
+        except NotImplementedError:
+            return None
+        return getattr(found, "__origin__", found)  # of what is annotated, the type itself
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    def _demand(self, name: str) -> None:
+        if name not in self._columns:
+            message = (
+                f"{self._model.__name__} has no column {name!r}. Name one of its attributes: "
+                f"{', '.join(sorted(self._columns))}."
+            )
+            raise ConfigurationError(message)
+
+    def _attribute(self, kind: IdentifierKind) -> str:
+        for name, its_kind in self._names.items():
+            if its_kind is kind:
+                return name
+        message = (
+            f"{self._model.__name__} has no column for {kind}. Name it in identifiers=, or let nobody sign up with it."
+        )
+        raise ConfigurationError(message)
+
+    def _column(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def _people(self, condition: Any, limit: int | None = None) -> list[Person]:
+        names = [self._key, *self._names, *filter(None, (self._password, self._active, self._verified))]
+        asked = select(*map(self._column, names)).where(condition).order_by(self._column(self._key)).limit(limit)
+        with self._session() as session:
+            rows = [dict(zip(names, row, strict=True)) for row in session.execute(asked)]
+        return [self._person(row) for row in rows]
+
+    def _person(self, row: Mapping[str, Any]) -> Person:
+        named = tuple((kind, str(row[name])) for name, kind in self._names.items() if row[name])
+        password = row[self._password] if self._password else None
+        verified = row[self._verified] if self._verified else None
+        return Person(
+            id=str(row[self._key]),
+            names=named,
+            password=None if password is None else str(password),
+            is_active=bool(row[self._active]) if self._active else True,
+            verified_at=moment_of(verified),
+        )
+
+    def _update(self, account_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
+        where = (self._column(self._key) == self.key_of(account_id), *conditions)
+        written = {self._column(name): value for name, value in values.items()}
+        changed = update(self._model).where(*where).values(written).execution_options(synchronize_session=False)
+        with self._session(values) as session:
+            found: Any = session.execute(changed)
+            session.commit()
+            return bool(found.rowcount)
+
+    @contextmanager
+    def _session(self, written: Mapping[str, Any] | None = None) -> Generator[Session]:
+        """Open a session of our own on the application's engine: what it has begun in its own is none of our doing."""
+        with _trouble(), Session(self.engine) as session:
+            try:
+                yield session
+            except IntegrityError as error:
+                session.rollback()
+                raise self._refusal(written or {}) from error
+
+    def _refusal(self, written: Mapping[str, Any]) -> Exception:
+        names = [name for name in self._names if written.get(name)]
+        taken = or_(*(self._column(name) == written[name] for name in names)) if names else None
+        if taken is not None and self._people(taken, 1):
+            return IdentifierTaken()
+        message = (
+            f"The database refused a change of {self._model.__name__}: another table, or a column without a default, "
+            "does not allow it. Give each column that Admit does not know a default, and each reference an ON DELETE."
+        )
+        return ConfigurationError(message)
+
+
+@contextmanager
+def _trouble() -> Generator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # Without the statement: its parameters may be hashes of passwords.
+        message = str(getattr(error, "orig", None) or type(error).__name__)
+        raise StoreError(message) from error

@@ -1,0 +1,60 @@
+"""What a row of an application's users says, and its key as the id of an account and back."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from admit.model import IdentifierKind
+
+__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "moment_of"]
+
+#: When something happened of which nobody has noted when.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: What the key of a user may be.
+KEY_TYPES = (int, str, UUID)
+
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
+_LARGEST = (1 << 63) - 1
+
+
+class Person(NamedTuple):
+    """What the row of a user says."""
+
+    id: str
+    names: tuple[tuple[IdentifierKind, str], ...]
+    password: str | None
+    is_active: bool
+    verified_at: datetime | None
+
+
+def key_of(account_id: str, kind: type) -> Any:
+    """Return the key for an id, or ``None`` for what can't be one: each key has one spelling.
+
+    Args:
+        account_id: What :class:`str` makes of the key.
+        kind: The type of the key.
+    """
+    if kind is int:
+        return int(account_id) if _WHOLE.fullmatch(account_id) and abs(int(account_id)) <= _LARGEST else None
+    if kind is UUID:
+        return _uuid(account_id)
+    return account_id if account_id.isprintable() else None
+
+
+def moment_of(value: Any) -> datetime | None:
+    """Return when something happened, of a column that says when, or only whether."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return EPOCH if value else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None

@@ -1,0 +1,292 @@
+"""An application's own users in its own table, behind the pages and the API of accounts."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import flask_login
+import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy_lite import SQLAlchemy as Lite
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, create_engine
+from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_session, sessionmaker
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from admit.features.password import Password
+from admit.features.registration import Registration
+from admit.flask import LoginManager, UserMixin, current_user, login_required, roles_required
+from admit.stores.sql_model import ModelAccounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from flask.testing import FlaskClient
+
+    from admit.mail import Message
+
+OLD, NEW = "a password of long ago", "the moon is made of green cheese"
+CHEAP = "scrypt:1024:8:1"
+KINDS = ("flask-sqlalchemy", "flask-sqlalchemy-lite", "scoped session", "sessionmaker")
+
+
+class Site:
+    """The tutorial's application: users with a name and a hash, in one of the ways to have SQLAlchemy in Flask."""
+
+    def __init__(self, folder: Path, kind: str, columns: dict[str, Any] | None = None) -> None:
+        self.closing = ExitStack()
+        self.app = Flask("site", instance_path=str(folder))
+        self.app.config.update(TESTING=True, SECRET_KEY="x" * 40, ADMIT_PUBLIC_URL="https://app.example")
+        base, self.session, self.engine = self._open(f"sqlite:///{folder}/site.db", kind)
+        self.base = base
+        named = {
+            "__tablename__": "user",
+            "id": mapped_column(Integer, primary_key=True),
+            "username": mapped_column(String(80), unique=True),
+            "password": mapped_column(String(300)),
+            **(columns or {}),
+        }
+        self.user: Any = type("User", (UserMixin, base), named)
+        self.mails: list[Message] = []
+
+    def _open(self, url: str, kind: str) -> tuple[Any, Callable[[], Any], Callable[[], Any]]:
+        if kind == "flask-sqlalchemy":
+            self.app.config["SQLALCHEMY_DATABASE_URI"] = url
+            db: Any = SQLAlchemy(self.app)
+            return db.Model, db.session, lambda: db.engine
+        base = type("Base", (DeclarativeBase,), {})
+        if kind == "flask-sqlalchemy-lite":
+            self.app.config["SQLALCHEMY_ENGINES"] = {"default": url}
+            lite = Lite(self.app)
+            return base, lambda: lite.session, lambda: lite.engine
+        engine = create_engine(url)
+        self.closing.callback(engine.dispose)
+        if kind == "sessionmaker":
+            return base, sessionmaker(engine), lambda: engine
+        session = scoped_session(sessionmaker(engine))
+        self.app.teardown_appcontext(lambda error: session.remove())
+        return base, session, lambda: engine
+
+    def start(self, *features: Any, **options: Any) -> FlaskClient:
+        """Adopt the users, and return a browser."""
+        with self.app.app_context():
+            self.base.metadata.create_all(self.engine())
+            self.closing.callback(self.engine().dispose)
+        self.accounts = ModelAccounts(
+            self.session, self.user, **({"identifiers": ["username"], "password": "password"} | options)
+        )
+        self.closing.callback(self.accounts.close)
+        self.manager = LoginManager(
+            self.app, store=self.accounts, features=[Password(), *features], mail=self.mails.append
+        )
+        self.app.add_url_rule("/me", "me", login_required(self._me))
+        self.app.add_url_rule("/admin", "admin", roles_required("admin")(lambda: "admin"))
+        return self.app.test_client()
+
+    def _me(self) -> str:
+        assert isinstance(current_user._get_current_object(), self.user)
+        return str(current_user.username)
+
+    def add(self, name: str, password: str = OLD, **values: Any) -> int:
+        """Sign somebody up as the old code does."""
+        with self.app.app_context(), sessionmaker(self.engine())() as session:
+            session.add(user := self.user(username=name, password=generate_password_hash(password, CHEAP), **values))
+            session.commit()
+            return int(user.id)
+
+    def old_code_takes(self, name: str, password: str) -> bool:
+        """Log in as the old code does: the tutorial's own lines."""
+        with self.app.app_context(), sessionmaker(self.engine())() as session:
+            user = session.query(self.user).filter_by(username=name).first()
+            return user is not None and check_password_hash(user.password, password)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Return what makes the application."""
+    with ExitStack() as closing:
+
+        def make(kind: str = "flask-sqlalchemy", **columns: Any) -> Site:
+            site = Site(tmp_path, kind, columns)
+            closing.callback(site.closing.close)
+            return site
+
+        yield make
+
+
+def sign_in(client: FlaskClient, name: str, password: str) -> int:
+    """Sign in by the API."""
+    return client.post("/api/account/sign-in", json={"identifier": name, "password": password}).status_code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_users_of_the_tutorial_sign_in(make: Callable[..., Site], kind: str) -> None:
+    """Every user signs in by the old password at the first try, `current_user` is the model's object, and moves."""
+    site = make(kind)
+    browser = site.start()
+    site.add("Ada")
+    for _ in range(2):
+        client = site.app.test_client()
+        assert client.get("/me").status_code in {302, 401}
+        assert sign_in(client, "ada", "wrong") == 401
+        assert sign_in(client, "ada", OLD) == 200
+        assert client.get("/me").text == "Ada"
+    assert sign_in(browser, "nobody", OLD) == 401
+    credential = site.accounts.get_credential("password", "1")
+    assert credential
+    assert credential.secret.startswith("$argon2id$")
+    assert site.old_code_takes("Ada", OLD)
+
+
+def test_a_password_that_was_changed_is_there_after_a_rollback(make: Callable[..., Site]) -> None:
+    """The old code takes the new password and not the one before, and what it changes itself counts afterwards."""
+    site = make()
+    client = site.start()
+    site.add("ada")
+    assert sign_in(client, "ada", OLD) == 200
+    answer = client.post("/api/account/password", json={"old_password": OLD, "password": NEW})
+    assert answer.status_code == 200
+    assert site.old_code_takes("ada", NEW)
+    assert not site.old_code_takes("ada", OLD)
+    assert sign_in(client, "ada", OLD) == 401
+    with site.app.app_context(), sessionmaker(site.engine())() as session:
+        session.query(site.user).one().password = generate_password_hash("changed by the old code", CHEAP)
+        session.commit()
+    assert sign_in(client, "ada", NEW) == 401
+    assert sign_in(client, "ada", "changed by the old code") == 200
+    assert site.old_code_takes("ada", "changed by the old code")
+
+
+def test_signing_up_makes_a_user_of_the_applications(make: Callable[..., Site]) -> None:
+    """Who signs up here is a row that the old code can log in."""
+    site = make()
+    client = site.start(Registration(identifiers=("username",)))
+    answer = client.post("/api/account/sign-up", json={"username": "Grace", "password": NEW})
+    assert answer.status_code == 202
+    assert sign_in(client, "grace", NEW) == 200
+    assert client.get("/me").text == "Grace"
+    assert site.old_code_takes("Grace", NEW)
+    site.add("ada")
+    assert client.post("/api/account/sign-up", json={"username": "ADA", "password": NEW}).status_code == 409
+
+
+def test_who_is_switched_off_is_out(make: Callable[..., Site]) -> None:
+    """A column that says who is active is heeded at the login and at each request, as is a property."""
+    site = make(is_active=mapped_column(Boolean, default=True))
+    client = site.start()
+    site.add("ada")
+    site.add("eve", is_active=False)
+    assert sign_in(client, "eve", OLD) == 401
+    assert sign_in(client, "ada", OLD) == 200
+    assert client.get("/me").text == "ada"
+    with site.app.app_context(), sessionmaker(site.engine())() as session:
+        session.query(site.user).filter_by(username="ada").one().is_active = False
+        session.commit()
+    assert client.get("/me").status_code != 200
+
+
+def test_a_property_may_switch_off(make: Callable[..., Site]) -> None:
+    """A user whose class says that they are not active is nobody."""
+    site = make(is_active=property(lambda user: user.username != "eve"))
+    client = site.start()
+    for name in ("ada", "eve"):
+        site.add(name)
+        assert sign_in(client, name, OLD) == 200
+        assert (client.get("/me").status_code == 200) == (name == "ada")
+
+
+def test_roles_are_the_applications(make: Callable[..., Site]) -> None:
+    """`roles_required` asks the model's object."""
+    site = make(roles=property(lambda user: ["admin"] if user.username == "ada" else []))
+    client = site.start()
+    for name, status in (("ada", 200), ("eve", 403)):
+        site.add(name)
+        sign_in(client, name, OLD)
+        assert client.get("/admin").status_code == status
+
+
+def test_a_class_that_is_no_user_is_told(tmp_path: Path, make: Callable[..., Site]) -> None:
+    """A model that Flask-Login would not take is a mistake that says what to inherit from."""
+    site = make("scoped session")
+    site.user = type(
+        "Plain",
+        (site.base,),
+        {
+            "__tablename__": "plain",
+            "id": mapped_column(Integer, primary_key=True),
+            "username": mapped_column(String),
+            "password": mapped_column(String),
+        },
+    )
+    client = site.start()
+    site.add("ada")
+    sign_in(client, "ada", OLD)
+    site.app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(
+        Exception, match=r"Plain has no is_authenticated\. Let Plain inherit from admit\.flask\.UserMixin"
+    ):
+        client.get("/me")
+
+
+def test_flask_login_users_are_fine(make: Callable[..., Site]) -> None:
+    """A class that inherits from Flask-Login's own mixin is a user here."""
+    site = make("scoped session")
+    site.user = type(
+        "Old",
+        (flask_login.UserMixin, site.base),
+        {
+            "__tablename__": "old",
+            "id": mapped_column(Integer, primary_key=True),
+            "username": mapped_column(String),
+            "password": mapped_column(String),
+        },
+    )
+    client = site.start()
+    site.add("ada")
+    assert sign_in(client, "ada", OLD) == 200
+    assert client.get("/me").text == "ada"
+
+
+def test_the_objects_relations_can_be_read(make: Callable[..., Site]) -> None:
+    """The object is in the session of the request, so that what it refers to is loaded when it is asked for."""
+    site = make()
+    friends = Table(
+        "friends", site.base.metadata, Column("a", ForeignKey("user.id")), Column("b", ForeignKey("user.id"))
+    )
+    site.user.friends = relationship(
+        site.user,
+        secondary=friends,
+        primaryjoin=site.user.id == friends.c.a,
+        secondaryjoin=site.user.id == friends.c.b,
+    )
+    client = site.start()
+    site.app.add_url_rule("/friends", "friends", lambda: str(len(current_user.friends)))
+    site.add("ada")
+    sign_in(client, "ada", OLD)
+    assert client.get("/friends").text == "0"
+
+
+def test_logging_in_by_the_applications_own_view(make: Callable[..., Site]) -> None:
+    """A view of the application's may still log in its own object."""
+    from admit.flask import login_user
+
+    site = make()
+    client = site.start()
+    user_id = site.add("ada")
+
+    def enter() -> str:
+        return str(login_user(site.accounts.load_user(str(user_id))))
+
+    site.app.add_url_rule("/enter", "enter", enter)
+    assert client.get("/enter").text == "True"
+    assert client.get("/me").text == "ada"
+
+
+def test_the_tables_beside_are_brought_up_to_date(make: Callable[..., Site]) -> None:
+    """`flask admit db upgrade` looks after Admit's tables, wherever they are."""
+    site = make()
+    site.start()
+    result = site.app.test_cli_runner().invoke(args=["admit", "db", "upgrade"])
+    assert result.output == "The tables are up to date.\n"

@@ -26,6 +26,8 @@ PROGRAMS = {
     "redis-server": ["redis-server"],
     "postgres": ["postgresql"],
 }
+#: The marks of tests that take long and say the same on every Python.
+ONCE = ("browser", "docs", "removal", "adopting")
 #: Where Debian keeps programs that are not on the path.
 ELSEWHERE = "usr/lib/postgresql/*/bin"
 
@@ -68,8 +70,7 @@ def test_on_others(versions: list[str]) -> None:
     }
     if environments:
         names = " and ".join(environments)
-        left_out = "the browser, the documentation and the removal of features"
-        print(f"== tests on Python {names}, without {left_out}", flush=True)
+        print(f"== tests on Python {names}, without those that run once: {', '.join(ONCE)}", flush=True)
     with ThreadPoolExecutor(max_workers=len(versions)) as pool:
         runs = {version: pool.submit(quiet_pytest, inside) for version, inside in environments.items()}
     for version, run in runs.items():
@@ -80,7 +81,7 @@ def test_on_others(versions: list[str]) -> None:
 
 def quiet_pytest(inside: Path) -> subprocess.CompletedProcess[str]:
     """Run the tests with another Python, and keep what they say, so that two don't talk at once."""
-    command = [str(inside), "-m", "pytest", "-m", "not browser and not docs and not removal", "--quiet", "--no-header"]
+    command = [str(inside), "-m", "pytest", "--quiet", "--no-header", "-m", f"not {' and not '.join(ONCE)}"]
     return subprocess.run(
         command,
         cwd=ROOT,

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from httpx import Response
 
+pytestmark = pytest.mark.adopting
+
 PROGRAMS = ROOT / "tests/adopting/programs"
 SECONDS, RATE = 6, 50
 NEW = "the moon is made of green cheese"

@@ -19,7 +19,6 @@ from admit.flask.context import (
 from admit.flask.cookie_login import CookieLogin
 from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.loaders import call_loader
-from admit.flask.opening import open_for
 from admit.flask.refusals import Refusals
 from admit.flask.sessions import UserSessions
 from admit.flask.settings import ALL_SETTINGS, CookieSettings, FlaskSettings
@@ -128,6 +127,8 @@ class LoginManager(Refusals[UserT]):
         # The store is the manager's: a second application shares it, and the settings of the first.
         is_first = not isinstance(self.keeper, StoredLogin)
         if not isinstance(self.keeper, StoredLogin):
+            from admit.flask.opening import open_for
+
             settings = self._settings or SessionSettings.from_mapping(app.config)
             stores = open_for(app, self._source)
             gate = Gate(

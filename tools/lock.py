@@ -11,17 +11,19 @@ COMPILE = [
     *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade"),
     # One version of each package for all Pythons, where there is one.
     *("--universal", "--python-version", "3.11", "--fork-strategy", "fewest"),
-    *("--generate-hashes", "--strip-extras"),
+    "--generate-hashes",
     *("--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"),
 ]
 
 
 def main() -> None:
     """Write a ``.txt`` beside each ``.in``, the same version of a package in both."""
-    dev = _lock("dev")
-    _lock("run", "--constraint", str(dev))
+    # An extra that is asked for has to be in a lock with hashes, or pip refuses it ...
+    dev = _lock("dev", "--no-strip-extras")
+    _lock("run", "--no-strip-extras", "--constraint", str(dev))
     # Programs of others, which need older versions of some packages than we have.
-    _lock("adopting")
+    # ... unless the package is named without it as well.
+    _lock("adopting", "--strip-extras")
 
 
 def _lock(name: str, *options: str) -> Path:

@@ -18,11 +18,10 @@ COMPILE = [
 
 def main() -> None:
     """Write a ``.txt`` beside each ``.in``, the same version of a package in both."""
-    # An extra that is asked for has to be in a lock with hashes, or pip refuses it ...
+    # pip refuses a lock with hashes without the extras that are asked for, unless a package is named without as well.
     dev = _lock("dev", "--no-strip-extras")
     _lock("run", "--no-strip-extras", "--constraint", str(dev))
     # Programs of others, which need older versions of some packages than we have.
-    # ... unless the package is named without it as well.
     _lock("adopting", "--strip-extras")
 
 

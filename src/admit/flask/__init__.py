@@ -6,6 +6,8 @@ was, its users still logged in.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from admit.flask import utils as utils
 from admit.flask.__about__ import __version__
 from admit.flask.config import (
@@ -48,7 +50,9 @@ from admit.flask.signals import (
     user_needs_refresh,
     user_unauthorized,
 )
-from admit.flask.test_client import FlaskLoginClient
+
+if TYPE_CHECKING:
+    from admit.flask.test_client import FlaskLoginClient
 
 __all__ = [
     "AUTH_HEADER_NAME",
@@ -96,3 +100,13 @@ __all__ = [
     "user_needs_refresh",
     "user_unauthorized",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Only tests want it, and what it needs of Flask makes every start slower.
+    if name != "FlaskLoginClient":
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from admit.flask.test_client import FlaskLoginClient
+
+    return FlaskLoginClient

@@ -155,7 +155,7 @@ def ask_for(port: int, seconds: float) -> list[float]:
         status = get(connection, "/other")
         taken.append((time.perf_counter() - began) * 1e3)
         assert status == 200
-        time.sleep(0.003)
+        time.sleep(0.003)  # a visitor reads; without it, the load measured would be our own
     return taken
 
 
@@ -180,7 +180,7 @@ def logging_in(port: int, pause: float) -> Generator[list[int]]:
     process = context.Process(target=flood, args=(port, pause, stop, counts))
     process.start()
     found: list[int] = []
-    time.sleep(1)
+    time.sleep(1)  # until all clients are at it
     before = list(counts)
     try:
         yield found

@@ -79,7 +79,7 @@ def _run(
     with (folder / "told").open("w") as told, (folder / "said").open("w") as said:
         ran = subprocess.Popen(command, cwd=folder, stdout=said, stderr=told)  # noqa: S603 -- our own words
         if stop_after is not None:
-            time.sleep(max(stop_after, 2))
+            time.sleep(max(stop_after, 2))  # killed in the middle, and not while it starts
             os.kill(ran.pid, signal.SIGKILL)  # not send_signal(), which would ask for its end
         _, status, usage = os.wait4(ran.pid, 0)
     ran.returncode = os.waitstatus_to_exitcode(status)

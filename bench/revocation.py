@@ -49,7 +49,7 @@ def watch(session_id: str, others: list[str]) -> float:
     while store.get_session(session_id) is not None:
         for other in others:
             store.get_session(other)
-        time.sleep(0.0005)
+        time.sleep(0.0005)  # or the four would take the core from what tells them
         assert time.monotonic() < deadline, "the revocation was never seen"
     return time.monotonic()
 
@@ -80,7 +80,7 @@ def measure(name: str, url: str, now: datetime) -> Latency:
         for _ in range(ROUNDS):
             session = _added(mine)
             watching = pool.map_async(partial(watch, others=others), [session.id] * PROCESSES, chunksize=1)
-            time.sleep(0.1)
+            time.sleep(0.1)  # until all four have asked for it, and keep it near
             ended_at = time.monotonic()
             mine.delete_session(session.id, ending=Ending(EndReason.REVOKED, now))
             taken += [(seen_at - ended_at) * 1e3 for seen_at in watching.get(_PATIENCE)]
@@ -91,7 +91,7 @@ def measure(name: str, url: str, now: datetime) -> Latency:
 def _wake(others: list[str]) -> None:
     for other in others:
         store.get_session(other)
-    time.sleep(0.3)
+    time.sleep(0.3)  # so that no process takes the turn of another
 
 
 def _added(mine: object) -> Session:

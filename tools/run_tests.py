@@ -1,7 +1,7 @@
 """What ``make test`` does: system packages, checks, then the tests on every Python that is here.
 
-The Python that runs this comes last, with coverage, so that the output ends with its closing line. Arguments go to
-that last run.
+The Python that runs this has coverage, and the arguments; the others run beside it, one after the other, since a run
+takes one core for most of its time. What they say comes after it, and the output ends with a closing line of pytest.
 """
 
 from __future__ import annotations
@@ -37,11 +37,21 @@ def main() -> None:
     missing = install_programs()
     check()
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    test_on_others([version for version in pythons.SUPPORTED if version != here])
-    print(f"== tests on Python {here}", flush=True)
+    others = environments_of([version for version in pythons.SUPPORTED if version != here])
     # Where something can't run, some lines are not reached, and that is no news.
     coverage = ["--cov", *(["--cov-fail-under=0"] if missing else [])]
-    stop_if_failed(pytest(sys.executable, *coverage, *sys.argv[1:]))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        runs = {version: beside.submit(quiet_pytest, inside) for version, inside in others.items()}
+        print(f"== tests on Python {here}; on others beside it: {', '.join(runs) or 'none'}", flush=True)
+        here_failed = pytest(sys.executable, *coverage, *sys.argv[1:])
+        if here_failed:
+            print(f"== failed on Python {here}: see above", flush=True)
+        for version, run in runs.items():
+            print(f"== Python {version}, without those that run once ({', '.join(ONCE)}), said\n", flush=True)
+            print(run.result().stdout, flush=True)
+    for run in runs.values():
+        stop_if_failed(run.result().returncode)
+    stop_if_failed(here_failed)
 
 
 def install_programs() -> list[str]:
@@ -60,23 +70,12 @@ def is_there(program: str) -> bool:
     return bool(shutil.which(program)) or any(Path("/").glob(f"{ELSEWHERE}/{program}"))
 
 
-def test_on_others(versions: list[str]) -> None:
-    """Run the tests on other Pythons, all at once, each in an environment of its own."""
+def environments_of(versions: list[str]) -> dict[str, Path]:
+    """Return the environments for those of these Pythons that are here, and say which are not."""
     found = {version: pythons.find(version) for version in versions}
     for version in [version for version, python in found.items() if python is None]:
         print(f"== Python {version} is not on this machine: nothing ran on it", flush=True)
-    environments = {
-        version: environment.make(f"dev-{version}", "dev", python) for version, python in found.items() if python
-    }
-    if environments:
-        names = " and ".join(environments)
-        print(f"== tests on Python {names}, without those that run once: {', '.join(ONCE)}", flush=True)
-    with ThreadPoolExecutor(max_workers=len(versions)) as pool:
-        runs = {version: pool.submit(quiet_pytest, inside) for version, inside in environments.items()}
-    for version, run in runs.items():
-        print(f"== Python {version} said\n{run.result().stdout}", flush=True)
-    for run in runs.values():
-        stop_if_failed(run.result().returncode)
+    return {version: environment.make(f"dev-{version}", "dev", python) for version, python in found.items() if python}
 
 
 def quiet_pytest(inside: Path) -> subprocess.CompletedProcess[str]:

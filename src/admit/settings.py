@@ -70,6 +70,21 @@ class Settings:
         for name, kinds in self._kinds().items():
             object.__setattr__(self, name, _checked(self.key(name), getattr(self, name), kinds))
 
+    def demand_positive(self, *names: str) -> None:
+        """Refuse zero and less; ``None`` is no such value.
+
+        Args:
+            names: The settings that are looked at; without any, all are.
+
+        Raises:
+            ConfigurationError: One of them is not more than zero; the message names its key.
+
+        .. versionadded:: 0.2
+        """
+        for name in names or self._kinds():
+            value = getattr(self, name)
+            _refuse(value is not None and value <= type(value)(), self.key(name), "must be more than zero")
+
     @classmethod
     def key(cls, name: str) -> str:
         """Return the key under which a mapping holds the setting."""
@@ -140,8 +155,8 @@ class SessionSettings(Settings):
     def __post_init__(self) -> None:
         """Check every value, and that together they make sense."""
         super().__post_init__()
+        self.demand_positive()
         for name, value in vars(self).items():
-            _refuse(value is not None and value <= type(value)(), self.key(name), "must be more than zero")
             too_long = isinstance(value, timedelta) and value > _FOREVER
             _refuse(too_long, self.key(name), "must be at most a hundred years")
         for idle, absolute in (("idle", "absolute"), ("remembered_idle", "remembered_absolute")):

@@ -16,7 +16,7 @@ from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from admit.errors import ConfigurationError, Throttled
+from admit.errors import Throttled
 from admit.events import Throttling
 from admit.settings import Settings, setting
 
@@ -54,10 +54,7 @@ class ThrottleSettings(Settings):
     def __post_init__(self) -> None:
         """Check that every limit lets something through, and ends."""
         super().__post_init__()
-        for name, value in vars(self).items():
-            if value <= type(value)():
-                message = f"{self.key(name)} must be more than zero. Correct it, or leave it out for the default."
-                raise ConfigurationError(message)
+        self.demand_positive()
 
 
 class Counter(NamedTuple):

@@ -169,6 +169,7 @@ def under_load(url: str, old: Old) -> tuple[list[list[int]], list[int]]:
     with httpx.Client(base_url=url, timeout=30) as visitor, ThreadPoolExecutor(64) as clients:
         began = time.monotonic()
         for number in range(SECONDS * RATE):
+            # Fifty a second whatever the answers do: who waits for them would spare a slow site.
             time.sleep(max(0.0, began + number / RATE - time.monotonic()))
             user = USERS[number // every] if number % every == 0 and number // every < len(USERS) else None
             if user is not None:

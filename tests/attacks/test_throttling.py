@@ -189,15 +189,11 @@ def test_088_random_names(new_site: Callable[..., Site]) -> None:
     store = MemoryStore()
     site = make_site(store)
     throttle = site.accounts.throttle
-    from admit.errors import Throttled
     from admit.model import Client
 
     for number in range(3000):
         client = Client(f"10.{number // 250}.{number % 250}.1")
-        try:
-            throttle.attempt(f"random name {number}", client)
-        except Throttled:  # pragma: no cover -- another address each time
-            pytest.fail("strangers who never met were told to wait")
+        throttle.attempt(f"random name {number}", client)  # strangers who never met are not told to wait
     assert len(store._rests) == 9000
     site.clock.advance(timedelta(hours=1))
     throttle.attempt("one more", Client("10.99.0.1"))

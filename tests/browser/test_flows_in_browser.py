@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from admit.server.pages import accounts_of
-from tests.browser.test_pages_in_browser import NARROWEST, RULES, complaints, walk_to_account
+from tests.browser.test_pages_in_browser import complaints, looking, walk_to_account
 from tests.browser.tour import ADA, FIREFOX, IPHONE, OTHER_PASSWORD, PASSWORD, at, fill, read_mails, site
 
 if TYPE_CHECKING:
@@ -156,20 +155,9 @@ def test_the_flows_are_for_everybody(browser: Browser, served: Site, width: int,
         color_scheme="dark" if scheme == "dark" else "light",
         user_agent=FIREFOX,
     )
-    page, axe = profile.new_page(), Axe()
+    page = profile.new_page()
     found = complaints(page)
-    wrong: list[str] = []
-
-    def look(stop: str) -> None:
-        page.wait_for_function("document.getAnimations().every(one => one.playState === 'finished')")
-        results = axe.run(page, options={"runOnly": RULES})
-        wrong.extend(f"{stop}: {one['id']} {one['nodes'][0]['html']}" for one in results.response["violations"])
-        for narrow in (width, NARROWEST):
-            page.set_viewport_size({"width": narrow, "height": 700})
-            if page.evaluate("document.documentElement.scrollWidth") > narrow:
-                wrong.append(f"{stop}: wider than {narrow}")
-        page.set_viewport_size({"width": width, "height": 700})
-
+    look, wrong = looking(page, width)
     walk(page, browser, served, look)
     read_mails(page, served, look)
     profile.close()

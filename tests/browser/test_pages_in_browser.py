@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.tour import ADA, FIREFOX, PASSWORD, at, fill, read_mails, site, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -47,16 +47,9 @@ def complaints(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_every_page_is_for_everybody(browser: Browser, served: Site, width: int, scheme: str) -> None:
-    """Axe finds nothing on any page or mail, nothing has to be scrolled sideways, and no page breaks its own rules."""
-    profile = browser.new_context(
-        viewport={"width": width, "height": 700}, color_scheme="dark" if scheme == "dark" else "light"
-    )
-    page, axe = profile.new_page(), Axe()
-    found = complaints(page)
-    wrong: list[str] = []
+def looking(page: Page, width: int) -> tuple[Callable[[str], None], list[str]]:
+    """Return what looks at a page at each stop of a walk, and the list of what is wrong, which it fills."""
+    axe, wrong = Axe(), list[str]()
 
     def look(stop: str) -> None:
         # In the course of a change of colours, a contrast is that of neither.
@@ -69,6 +62,19 @@ def test_every_page_is_for_everybody(browser: Browser, served: Site, width: int,
                 wrong.append(f"{stop}: wider than {narrow}")
         page.set_viewport_size({"width": width, "height": 700})
 
+    return look, wrong
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_is_for_everybody(browser: Browser, served: Site, width: int, scheme: str) -> None:
+    """Axe finds nothing on any page or mail, nothing has to be scrolled sideways, and no page breaks its own rules."""
+    profile = browser.new_context(
+        viewport={"width": width, "height": 700}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = profile.new_page()
+    found = complaints(page)
+    look, wrong = looking(page, width)
     walk(page, browser, served, look)
     read_mails(page, served, look)
     profile.close()

@@ -14,8 +14,9 @@ def undocumented(package: str) -> list[str]:
     """Return the classes and functions that a package offers and the reference does not show."""
     if f".. automodule:: {package}\n   :members:" in REFERENCE:
         return []
-    offered = vars(import_module(package))
-    names = [name for name in offered["__all__"] if inspect.isroutine(offered[name]) or isinstance(offered[name], type)]
+    module = import_module(package)
+    offered = {name: getattr(module, name) for name in module.__all__}  # some come with the first who asks for them
+    names = [name for name in offered if inspect.isroutine(offered[name]) or isinstance(offered[name], type)]
     return [name for name in names if f":: {package}.{name}\n" not in REFERENCE]
 
 

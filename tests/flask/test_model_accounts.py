@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import flask_login
@@ -14,9 +15,11 @@ from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, crea
 from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_session, sessionmaker
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from admit.events import AccountCreated
 from admit.features.password import Password
 from admit.features.registration import Registration
 from admit.flask import LoginManager, UserMixin, current_user, login_required, roles_required
+from admit.operations import create_account, new_account
 from admit.stores.sql_model import ModelAccounts
 
 if TYPE_CHECKING:
@@ -170,6 +173,21 @@ def test_signing_up_makes_a_user_of_the_applications(make: Callable[..., Site]) 
     assert site.old_code_takes("Grace", NEW)
     site.add("ada")
     assert client.post("/api/account/sign-up", json={"username": "ADA", "password": NEW}).status_code == 409
+
+
+def test_an_operator_makes_a_user_of_the_applications(make: Callable[..., Site]) -> None:
+    """Whom an operator makes is told of by the key that the application's own table gave them."""
+    site = make()
+    site.start()
+    gate, told = site.manager.keeper.gate, list[AccountCreated]()
+    gate.events.subscribe(AccountCreated, told.append)
+    with site.app.app_context():
+        made = new_account(username="grace", email=None, at=datetime.now(UTC))
+        kept = create_account(gate, site.accounts, made)
+    assert kept.id != made.id
+    assert [one.subject for one in told] == [kept.id]
+    with site.app.app_context(), sessionmaker(site.engine())() as session:
+        assert str(session.query(site.user).one().id) == kept.id
 
 
 def test_who_is_switched_off_is_out(make: Callable[..., Site]) -> None:

@@ -96,7 +96,7 @@ class PostgresServer:
                 self.ask("SELECT 1")
             except psycopg.OperationalError:
                 assert time.monotonic() < deadline, "postgres does not serve"
-                time.sleep(0.05)
+                time.sleep(0.05)  # it tells nobody when it serves
             else:
                 return
 

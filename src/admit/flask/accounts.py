@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from admit.adopting import Adopting
 from admit.errors import ConfigurationError
 from admit.feature import Context
 from admit.flask.clients import client
@@ -78,6 +79,8 @@ class Accounts:
         accounts, credentials, counters = _whole(stores)
         self.store: AccountStore = accounts
         self.credentials: CredentialStore = credentials
+        # Asked once: at each request this would cost more than reading the session does.
+        self.adopting: Adopting | None = accounts if isinstance(accounts, Adopting) else None
         self.features = features
         self.settings = settings
         self.mailing = mailing

@@ -128,9 +128,7 @@ def why(session_id: str, *, json: bool) -> None:
 @db_commands.command("upgrade")
 def upgrade_tables() -> None:
     """Make the store's tables, or bring them up to date."""
-    sessions, accounts = _gate().store, active_login_manager()._stores.accounts  # noqa: SLF001 -- ours
-    kept: tuple[Any, ...] = (sessions.store if isinstance(sessions, NearStore) else sessions, accounts)
-    upgrades = [one.upgrade for one in {id(one): one for one in kept}.values() if hasattr(one, "upgrade")]
+    upgrades = [store.upgrade for store in _stores() if hasattr(store, "upgrade")]
     if not upgrades:
         click.echo("This store has no tables.")
         return
@@ -186,9 +184,8 @@ def _ending_sentence(session_id: str, ending: Ending | None) -> str:
 
 def _stores() -> list[Any]:
     """Return what keeps the sessions and what keeps the accounts, which may be one and the same."""
-    accounts, sessions = active_login_manager().keeper.accounts, _gate().store
-    found: list[Any] = [sessions.store if isinstance(sessions, NearStore) else sessions]
-    found += [] if accounts is None else [accounts.store]
+    sessions, accounts = _gate().store, active_login_manager()._stores.accounts  # noqa: SLF001 -- ours
+    found: tuple[Any, ...] = (sessions.store if isinstance(sessions, NearStore) else sessions, accounts)
     return list({id(store): store for store in found}.values())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from admit.errors import ConfigurationError
 from admit.flask import cookie_login, current, remember
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
+from admit.flask.clients import present_client
 from admit.flask.config import AUTH_HEADER_NAME
 from admit.flask.context import (
     application,
@@ -143,7 +144,6 @@ class LoginManager(Refusals[UserT]):
             self.keeper = StoredLogin(self, gate, CookieSettings.from_mapping(app.config))
             self._stores = stores
         if features:
-            from admit.flask.clients import present_client
             from admit.flask.installing import install
 
             install(
@@ -155,9 +155,9 @@ class LoginManager(Refusals[UserT]):
                 mail=self._mail,
                 clock=self._clock,
             )
-            if is_first:
-                for feature in features.values():
-                    feature.watch(self.keeper.gate.events, self._stores, present_client)
+        # Once for all applications that share the store, and after it was seen that the store keeps accounts.
+        for feature in features.values() if is_first else ():
+            feature.watch(self.keeper.gate.events, self._stores, present_client)
         from admit.flask.cli import admit_commands
 
         app.cli.add_command(admit_commands)

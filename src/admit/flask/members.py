@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import abort
 
-from admit.adopting import Adopting
 from admit.errors import ConfigurationError, RoleRequired
 from admit.flask import problems
 from admit.flask.context import the_request
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from admit.adopting import Adopting
     from admit.model import Account
 
 __all__ = ["AccountUser", "roles_required", "user_of"]
@@ -75,15 +75,19 @@ class AccountUser(UserMixin):
         return self.account.created_at
 
 
-def user_of(account: Account, store: object) -> object | None:
+def user_of(account: Account, adopting: Adopting | None) -> object | None:
     """Return what ``current_user`` is for an account: the application's own object, where its users are the accounts.
+
+    Args:
+        account: The account.
+        adopting: What keeps the application's users, if they are the accounts.
 
     Raises:
         ConfigurationError: That object is nothing that Flask-Login would take for a user.
     """
-    if not isinstance(store, Adopting):
+    if adopting is None:
         return AccountUser(account)
-    user = store.load_user(account.id)
+    user = adopting.load_user(account.id)
     if user is not None and not hasattr(user, "is_authenticated"):
         name = type(user).__name__
         message = f"{name} has no is_authenticated. Let {name} inherit from admit.flask.UserMixin as well."

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts, Bound
     from admit.model import Account
 
-__all__ = ["Pages", "next_of"]
+__all__ = ["Pages", "mounted", "next_of"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Pages:
 
     def path(self, name: str, **arguments: str) -> str:
         """Return the path of an action's page as a browser asks for it: below where the application is mounted."""
-        return _mounted(self.place(name, **arguments))
+        return mounted(self.place(name, **arguments))
 
     def place(self, name: str, **arguments: str) -> str:
         """Return the path of an action's page in the application, or of its link when a token is given."""
@@ -108,7 +108,7 @@ class Pages:
         """Return the path of an action's JSON, or ``None`` if there is no such action here."""
         found = (one.action.path for one in self._accounts.actions() if one.name == name)
         path = next(found, None)
-        return None if path is None else _mounted(self._accounts.settings.api_prefix + path)
+        return None if path is None else mounted(self._accounts.settings.api_prefix + path)
 
     def _render(  # noqa: PLR0913 -- what a page is made of
         self,
@@ -166,9 +166,9 @@ class Pages:
 
     def _send_on(self, to: str) -> Response:
         if to == "next":
-            to = next_of() or _mounted(self._home())
+            to = next_of() or mounted(self._home())
         elif to.startswith("/"):
-            to = _mounted(to)
+            to = mounted(to)
         else:
             to = _with_next(self.path(to), next_of())
         return redirect_to(to, HTTPStatus.SEE_OTHER)
@@ -192,7 +192,8 @@ class Pages:
         return None if name is None else self.path(name)
 
 
-def _mounted(place: str) -> str:
+def mounted(place: str) -> str:
+    """Return a path in the application as a browser asks for it: below where the application is mounted."""
     return the_request().root_path + place if place.startswith("/") else place
 
 

@@ -111,8 +111,10 @@ class StoredLogin:
         loader = self._login_manager.user_callback
         if loader is not None:
             return call_loader(loader, subject)
-        account = self.accounts.account() if self.accounts else None
-        return None if self.accounts is None or account is None else user_of(account, self.accounts.store)
+        if self.accounts is None:
+            return None
+        account = self.accounts.account()
+        return None if account is None else user_of(account, self.accounts.adopting)
 
     def ending(self) -> Ending | None:
         """Return why the session that the client shows has ended, if that is known."""

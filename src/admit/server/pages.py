@@ -13,7 +13,7 @@ from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
 from admit.flask.languages import best_language, said
-from admit.flask.pages import Link
+from admit.flask.pages import Link, mounted
 from admit.flask.phrases import phrases
 from admit.stores.near import NearStore
 
@@ -74,7 +74,7 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
 
 
 def _path(accounts: Accounts, name: str, **arguments: str) -> str:
-    return the_request().root_path + accounts.mailing.path(name, **arguments)
+    return mounted(accounts.mailing.path(name, **arguments))
 
 
 def render_page(template: str, accounts: Accounts, **values: object) -> str:

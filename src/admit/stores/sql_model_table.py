@@ -207,7 +207,7 @@ class ModelTable:
     def _python_type(self, name: str) -> Any:
         try:
             found: Any = self._columns[name].type.python_type
-        except NotImplementedError:
+        except NotImplementedError:  # SQLAlchemy's word for a type that has no Python type
             return None
         return getattr(found, "__origin__", found)  # of what is annotated, the type itself
 

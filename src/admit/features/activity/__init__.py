@@ -84,9 +84,7 @@ class Activity(Feature):
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        if self.retention is not None and self.retention <= timedelta():
-            message = f"{self.key('retention')} must be more than zero. Correct it, or leave it out for the default."
-            raise ConfigurationError(message)
+        self.demand_positive("retention")
         unknown = sorted(set(self.leave_out) - set(kinds()))
         if unknown:
             message = f"{self.key('leave_out')} has {unknown[0]!r}. The events are {', '.join(sorted(kinds()))}."

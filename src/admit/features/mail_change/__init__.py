@@ -20,7 +20,6 @@ import msgspec
 
 from admit import identifiers
 from admit.errors import (
-    ConfigurationError,
     IdentifierTaken,
     InvalidChallenge,
     InvalidInput,
@@ -113,10 +112,7 @@ class MailChange(Feature):
     def __post_init__(self) -> None:
         """Check that both links work for a time."""
         super().__post_init__()
-        for name in ("lifetime", "way_back"):
-            if getattr(self, name) <= timedelta():
-                message = f"{self.key(name)} must be more than zero. Correct it, or leave it out for the default."
-                raise ConfigurationError(message)
+        self.demand_positive()
 
     def missing(self, features: Mapping[str, Feature]) -> str | None:
         """Return what this feature lacks: a way to choose a new password for whoever takes an account back."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from admit import device_names
-from admit.errors import ConfigurationError, InvalidChallenge, Overloaded
+from admit.errors import InvalidChallenge, Overloaded
 from admit.events import SessionEvent
 from admit.feature import Context, Face, Feature, Reply, Token, action, can_regain
 from admit.known_devices import KIND
@@ -83,10 +83,7 @@ class NewDevice(Feature):
     def __post_init__(self) -> None:
         """Check that there are mails, and that their links work for a time."""
         super().__post_init__()
-        for name, is_none in (("lifetime", self.lifetime <= timedelta()), ("mails_per_hour", self.mails_per_hour < 1)):
-            if is_none:
-                message = f"{self.key(name)} must be more than zero. Correct it, or leave it out for the default."
-                raise ConfigurationError(message)
+        self.demand_positive()
 
     def missing(self, features: Mapping[str, Feature]) -> str | None:
         """Return what this feature lacks: a way to choose a new password for whoever had a stranger in."""

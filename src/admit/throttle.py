@@ -17,7 +17,6 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from admit.errors import Throttled
-from admit.events import Throttling
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
@@ -178,6 +177,9 @@ class Throttle:
         return self._counters.spend(counter.key, now=self._clock(), interval=counter.interval, burst=counter.burst)
 
     def _refuse(self, counter: Counter, wait: timedelta, client: Client, subject: str) -> None:
+        # The settings above are read at every start; what is told of needs all events to be there.
+        from admit.events import Throttling
+
         self._events.publish(Throttling(at=self._clock(), subject=subject, counter=counter.kind, client=client))
         raise Throttled(max(1, math.ceil(wait.total_seconds())))
 

@@ -229,7 +229,7 @@ def test_the_kernel_loads_no_framework_and_no_driver(module: str) -> None:
 def test_logins_alone_load_nothing_of_accounts() -> None:
     """Importing Admit for Flask loads neither what accounts need nor an event loop: each makes the start slower."""
     heavy = set(DRIVERS) | LATE | {"asyncio", "msgspec", "admit.feature", "admit.flask.installing", "admit.flask.cli"}
-    heavy |= {"admit.stores", "admit.chain"}
+    heavy |= {"admit.stores", "admit.chain", "admit.gate", "admit.events"}
     assert loaded_of(heavy, "admit.flask") == "[]"
     assert loaded_of({"admit.flask.guards"}, "admit.flask") == "['admit.flask.guards']"
 

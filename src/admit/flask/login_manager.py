@@ -31,7 +31,6 @@ from admit.flask.signals import (
     user_loaded_from_request,
 )
 from admit.flask.stored_login import StoredLogin, stored_keeper
-from admit.gate import Gate
 from admit.settings import SessionSettings, refuse_unknown_keys
 
 if TYPE_CHECKING:
@@ -129,6 +128,7 @@ class LoginManager(Refusals[UserT]):
         is_first = not isinstance(self.keeper, StoredLogin)
         if not isinstance(self.keeper, StoredLogin):
             from admit.flask.opening import open_for
+            from admit.gate import Gate
 
             settings = self._settings or SessionSettings.from_mapping(app.config)
             stores = open_for(app, self._source)

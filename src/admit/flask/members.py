@@ -12,7 +12,6 @@ from admit.flask.context import the_request
 from admit.flask.current import active_login_manager, holds, user_now
 from admit.flask.guards import guarded
 from admit.flask.mixins import UserMixin
-from admit.flask.telling import tell_of_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,5 +114,7 @@ def roles_required(*roles: str) -> Callable[[View], View]:
 def _refuse_role() -> Any:
     error, accounts = RoleRequired(), active_login_manager().keeper.accounts
     if accounts is not None:
+        from admit.flask.telling import tell_of_refusal
+
         tell_of_refusal(accounts, error, str(the_request().endpoint))
     return problems.problem(error) if problems.wanted() else abort(403)

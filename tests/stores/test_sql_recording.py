@@ -238,7 +238,9 @@ def test_a_kill_leaves_no_change_without_its_record(tmp_path: Path) -> None:
     recorded = names(store)
     living = len(store.list_sessions("ada"))
     assert recorded.count("logged_in") - recorded.count("session_ended") == living
-    with create_engine(url).connect() as connection:
+    engine = create_engine(url)
+    with engine.connect() as connection:
         [ended] = connection.exec_driver_sql("SELECT count(*) FROM admit_endings").one()
+    engine.dispose()
     assert recorded.count("session_ended") == ended
     store.close()

@@ -35,9 +35,11 @@ ELSEWHERE = "usr/lib/postgresql/*/bin"
 def main() -> None:
     """Run everything; the exit code is that of the first thing that fails."""
     missing = install_programs()
-    check()
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    others = environments_of([version for version in pythons.SUPPORTED if version != here])
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        making = beside.submit(environments_of, [version for version in pythons.SUPPORTED if version != here])
+        check()
+    others = making.result()
     # Where something can't run, some lines are not reached, and that is no news.
     coverage = ["--cov", *(["--cov-fail-under=0"] if missing else [])]
     with ThreadPoolExecutor(max_workers=1) as beside:

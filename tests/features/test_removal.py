@@ -1,4 +1,4 @@
-"""Removing the folder of a feature: the rest passes, but for its own tests."""
+"""Removing the folder of a feature, or of all but one: the rest passes, but for its own tests."""
 
 from __future__ import annotations
 
@@ -23,16 +23,29 @@ pytestmark = pytest.mark.removal
 
 
 @pytest.mark.parametrize("gone", FOLDERS)
-def test_the_rest_passes_without_it(gone: str, tmp_path: Path) -> None:
-    """In a copy without one feature's folder, accounts and all the other features pass their tests."""
-    shutil.copytree(SOURCE, tmp_path / "admit", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.rmtree(tmp_path / "admit/features" / gone)
-    others = [f"tests/features/{name}" for name in FOLDERS if name != gone]
-    ran = run_tests(tmp_path, "tests/features/test_everything.py", "tests/flask/test_accounts.py", *others)
+def test_a_site_works_without_it(gone: str, tmp_path: Path) -> None:
+    """In a copy without one feature's folder, accounts work with all the others, and its own tests say what is missing."""
+    copy_of_the_package(tmp_path, without=[gone])
+    ran = run_tests(tmp_path, "tests/features/test_everything.py", "tests/flask/test_accounts.py")
     assert ran.returncode == 0, ran.stdout
     own = run_tests(tmp_path, f"tests/features/{gone}")
     assert f"admit.features.{gone}" in own.stdout
     assert own.returncode != 0
+
+
+@pytest.mark.parametrize("alone", FOLDERS)
+def test_it_passes_without_all_others(alone: str, tmp_path: Path) -> None:
+    """In a copy that has no other feature's folder, a feature passes its tests: it misses none of them, nor any two."""
+    copy_of_the_package(tmp_path, without=[name for name in FOLDERS if name != alone])
+    ran = run_tests(tmp_path, f"tests/features/{alone}")
+    assert ran.returncode == 0, ran.stdout
+
+
+def copy_of_the_package(folder: Path, *, without: list[str]) -> None:
+    """Copy the package, but for the folders of some features."""
+    shutil.copytree(SOURCE, folder / "admit", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in without:
+        shutil.rmtree(folder / "admit/features" / name)
 
 
 def run_tests(source: Path, *what: str) -> subprocess.CompletedProcess[str]:

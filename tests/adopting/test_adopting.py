@@ -59,14 +59,6 @@ PASSWORDS = (
 USERS = [User(f"User{number}", password) for number, password in enumerate(PASSWORDS)]
 
 
-@pytest.fixture(scope="session")
-def old_python() -> str:
-    """Return a Python that has the other programs, which need older packages than we have."""
-    environment = [sys.executable, str(ROOT / "tools/environment.py"), "adopting"]
-    subprocess.run(environment, check=True, cwd=ROOT)  # noqa: S603 -- our own words
-    return str(ROOT / ".venv/adopting/bin/python")
-
-
 class Old:
     """The old program over one database."""
 

@@ -34,7 +34,7 @@ class Guide:
 
     def __init__(self, page: str, program: Path, folder: Path, python: str = sys.executable) -> None:
         self._text = (ROOT / "docs" / page).read_text()
-        self._python = python
+        self.python = python
         self.folder = folder
         self.app = folder / "app.py"
         self.app.write_text(program.read_text())
@@ -66,10 +66,11 @@ class Guide:
         """Run the commands of a section, but those that install and serve, and return what they print."""
         lines = [line for block in self.blocks(section, "console") for line in block.splitlines()]
         typed = [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
-        return "".join(self._run(words) for words in typed if words[0] != "pip" and words[:2] != ["flask", "run"])
+        return "".join(self.run(*words) for words in typed if words[0] != "pip" and words[:2] != ["flask", "run"])
 
-    def _run(self, words: list[str]) -> str:
-        command = [self._python, "-m", *words]
+    def run(self, *words: str) -> str:
+        """Run a command of a module of the reader's Python, and return what it prints."""
+        command = [self.python, "-m", *words]
         ran = subprocess.run(  # noqa: S603 -- our own page's words
             command, cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True
         )
@@ -80,6 +81,6 @@ class Guide:
     def served(self) -> Iterator[str]:
         """Serve the application, as `flask run` does, and yield its address."""
         port = free_port()
-        command = [self._python, "-m", "flask", "run", "--no-reload", "--port", str(port)]
+        command = [self.python, "-m", "flask", "run", "--no-reload", "--port", str(port)]
         with running(command, port, self.environment, self.folder):
             yield f"http://127.0.0.1:{port}"

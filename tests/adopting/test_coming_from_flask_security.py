@@ -19,6 +19,20 @@ pytestmark = pytest.mark.adopting
 OLD, NEW = "a password of long ago", "the moon is made of green cheese"
 CHANGE = "The change"
 
+#: What makes users in the application: one with a role, and one without.
+MAKE = """
+import sys
+from app import app
+from flask_security import hash_password
+users = app.security.datastore
+with app.app_context():
+    for name, roles in (("ada", ["admin"]), ("eve", [])):
+        for role in roles:
+            users.create_role(name=role)
+        users.create_user(email=f"{name}@example.org", password=hash_password(sys.argv[1]), roles=roles)
+    users.commit()
+"""
+
 
 def sign_in(client: httpx.Client, site: str, email: str, password: str) -> int:
     """Sign in by Admit."""
@@ -34,13 +48,10 @@ def log_in(client: httpx.Client, site: str, email: str, password: str) -> int:
 
 
 def test_there_and_back(tmp_path: Path, old_python: str) -> None:
-    """Users that Flask-Security's own commands have made sign in, with their roles; and it takes them all again."""
+    """Users that Flask-Security has made sign in, with their roles; and it takes them all again."""
     guide = Guide("coming-from-flask-security.md", ROOT / "examples/security/app.py", tmp_path, old_python)
     guide.environment["PASSWORD_SALT"] = "146585145368132386173505678016728509634"
-    for user in ("ada", "eve"):
-        guide.run("flask", "users", "create", f"{user}@example.org", "--password", OLD, "--active")
-    guide.run("flask", "roles", "create", "admin")
-    guide.run("flask", "roles", "add", "ada@example.org", "admin")
+    guide.run("-c", MAKE, OLD)
 
     guide.change(CHANGE)
     guide.python = sys.executable

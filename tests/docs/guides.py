@@ -66,11 +66,11 @@ class Guide:
         """Run the commands of a section, but those that install and serve, and return what they print."""
         lines = [line for block in self.blocks(section, "console") for line in block.splitlines()]
         typed = [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
-        return "".join(self.run(*words) for words in typed if words[0] != "pip" and words[:2] != ["flask", "run"])
+        return "".join(self.run("-m", *words) for words in typed if words[0] != "pip" and words[:2] != ["flask", "run"])
 
     def run(self, *words: str) -> str:
-        """Run a command of a module of the reader's Python, and return what it prints."""
-        command = [self.python, "-m", *words]
+        """Run the reader's Python with these words, and return what it prints."""
+        command = [self.python, *words]
         ran = subprocess.run(  # noqa: S603 -- our own page's words
             command, cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True
         )

@@ -93,6 +93,16 @@ def test_the_commands_of_a_page_exist(page: Path) -> None:
         CHECKS[name](*words)
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if "coming-from" in page.name], ids=lambda page: page.name)
+def test_the_settings_of_a_guide_exist(page: Path) -> None:
+    """Each setting that a guide names is one."""
+    from admit.features import everything
+    from admit.flask.settings import ALL_SETTINGS
+
+    there = {row.key for settings in (*ALL_SETTINGS, *everything()) for row in settings.describe()}
+    assert set(re.findall(r"\bADMIT_[A-Z_]+", page.read_text())) <= there
+
+
 @pytest.mark.parametrize(
     "words",
     [

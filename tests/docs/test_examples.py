@@ -17,10 +17,12 @@ PAGES = sorted(
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 
 #: A fenced block may be in these languages. Python is run, and of the console's lines the commands are checked.
+#: A diff is applied by the test of its guide.
 LANGUAGES = {
     "python",
     "console",
     "css",
+    "diff",
     "text",
     "json",
     "html",

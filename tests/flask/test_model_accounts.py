@@ -18,9 +18,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from admit.events import AccountCreated
 from admit.features.password import Password
 from admit.features.registration import Registration
-from admit.flask import LoginManager, UserMixin, current_user, login_required, roles_required
+from admit.flask import LoginManager, ModelAccounts, UserMixin, current_user, login_required, roles_required
 from admit.operations import create_account, new_account
-from admit.stores.sql_model import ModelAccounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,6 +121,15 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 def sign_in(client: FlaskClient, name: str, password: str) -> int:
     """Sign in by the API."""
     return client.post("/api/account/sign-in", json={"identifier": name, "password": password}).status_code
+
+
+def test_its_name_is_at_hand() -> None:
+    """It is among the names of Flask's, but not of those that `import *` takes, which would need SQLAlchemy."""
+    import admit.flask
+    from admit.stores import sql_model
+
+    assert admit.flask.ModelAccounts is sql_model.ModelAccounts
+    assert "ModelAccounts" not in admit.flask.__all__
 
 
 @pytest.mark.parametrize("kind", KINDS)

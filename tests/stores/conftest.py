@@ -53,9 +53,9 @@ KEYS: dict[str, Callable[[], Any]] = {
 
 
 class Place:
-    """A database with a table of users of one's own, and what makes accounts of it."""
+    """A database with a table of users of one's own, and what makes accounts of it; a file, unless it is told where."""
 
-    def __init__(self, folder: Path, key: str = "int", **more: Any) -> None:
+    def __init__(self, folder: Path, key: str = "int", *, engine: Engine | None = None, **more: Any) -> None:
         class Base(DeclarativeBase):
             pass
 
@@ -69,7 +69,7 @@ class Place:
         self.base = Base
         self.needs_key = key in {"str", "uuid"}
         self.user: Any = type("Person", (Base,), {"__tablename__": "people", **columns})
-        self.engine: Engine = create_engine(f"sqlite:///{folder}/app.db")
+        self.engine: Engine = engine or create_engine(f"sqlite:///{folder}/app.db")
         self.sessions = sessionmaker(self.engine)
         self.closing = ExitStack()
         self.closing.callback(self.engine.dispose)

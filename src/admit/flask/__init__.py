@@ -6,6 +6,7 @@ was, its users still logged in.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from admit.flask import utils as utils
@@ -53,6 +54,7 @@ from admit.flask.signals import (
 
 if TYPE_CHECKING:
     from admit.flask.test_client import FlaskLoginClient
+    from admit.stores.sql_model import ModelAccounts as ModelAccounts
 
 __all__ = [
     "AUTH_HEADER_NAME",
@@ -102,11 +104,13 @@ __all__ = [
 ]
 
 
+#: Names that not every application uses, and whose modules would make every start slower. Those that take a package of
+#: an extra are not among the names above, or `import *` would take it too.
+_LATER = {"FlaskLoginClient": "admit.flask.test_client", "ModelAccounts": "admit.stores.sql_model"}
+
+
 def __getattr__(name: str) -> Any:
-    # Only tests want it, and what it needs of Flask makes every start slower.
-    if name != "FlaskLoginClient":
+    if name not in _LATER:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    from admit.flask.test_client import FlaskLoginClient
-
-    return FlaskLoginClient
+    return getattr(import_module(_LATER[name]), name)

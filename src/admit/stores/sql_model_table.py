@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, class_mapper
 
 from admit.errors import ConfigurationError, IdentifierTaken, StoreError
-from admit.stores.sql_model_values import KEY_TYPES, Person, key_of, moment_of
+from admit.stores.sql_model_values import KEY_TYPES, Person, key_of, largest_of, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -187,7 +187,11 @@ class ModelTable:
 
     def key_of(self, account_id: str) -> Any:
         """Return the key for an id, or ``None`` for what can't be one: each key has one spelling."""
-        return key_of(account_id, self._key_type)
+        return key_of(account_id, self._key_type, self._largest_key)
+
+    @cached_property
+    def _largest_key(self) -> int:
+        return largest_of(self._columns[self._key].type, self.engine.dialect)
 
     def _primary_key(self) -> tuple[str, type]:
         keys = [name for name, column in self._columns.items() if column.primary_key]

@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import BigInteger, SmallInteger
+
 if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
+
     from admit.model import IdentifierKind
 
-__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "moment_of"]
+__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "largest_of", "moment_of"]
 
 #: When something happened of which nobody has noted when.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,7 +23,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEY_TYPES = (int, str, UUID)
 
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
-_LARGEST = (1 << 63) - 1
 
 
 class Person(NamedTuple):
@@ -31,18 +35,28 @@ class Person(NamedTuple):
     verified_at: datetime | None
 
 
-def key_of(account_id: str, kind: type) -> Any:
+def key_of(account_id: str, kind: type, largest: int) -> Any:
     """Return the key for an id, or ``None`` for what can't be one: each key has one spelling.
 
     Args:
         account_id: What :class:`str` makes of the key.
         kind: The type of the key.
+        largest: The largest whole number that the column holds.
     """
     if kind is int:
-        return int(account_id) if _WHOLE.fullmatch(account_id) and abs(int(account_id)) <= _LARGEST else None
+        return int(account_id) if _WHOLE.fullmatch(account_id) and abs(int(account_id)) <= largest else None
     if kind is UUID:
         return _uuid(account_id)
     return account_id if account_id.isprintable() else None
+
+
+def largest_of(column: TypeEngine[Any], dialect: Dialect) -> int:
+    """Return the largest whole number that such a column holds: asked for a larger one, PostgreSQL fails."""
+    kind: object = column.dialect_impl(dialect)
+    kind = getattr(kind, "impl_instance", kind)
+    bits = 15 if isinstance(kind, SmallInteger) else 63 if isinstance(kind, BigInteger) else 31
+    # SQLite's columns hold what they are given.
+    return (1 << (63 if dialect.name == "sqlite" else bits)) - 1
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ header { padding: 4px 4px 10px; } header b { font-size: 17px; margin-right: 12px
 section { position: absolute; box-sizing: border-box; background: #fff; border: 1px solid #dcdfe4; padding: 8px; }
 h2 { font-size: 13px; font-weight: 600; margin: 0 0 4px; }
 .number { font-size: 34px; font-weight: 600; text-align: center; padding-top: 8px; }
-ul { list-style: none; margin: 2px 0 0; padding: 0; font-size: 11px; color: #3f4652; }
+ul { list-style: none; margin: 2px 0 0; height: 29px; overflow: hidden; padding: 0; font-size: 11px; color: #3f4652; }
 li { display: inline-block; margin-right: 10px; white-space: nowrap; }
 i { display: inline-block; width: 12px; height: 3px; margin: 0 4px 3px 0; }
 svg { display: block; } svg text { font-size: 10px; fill: #6b7280; }
@@ -119,14 +120,27 @@ def _chart(
         label = datetime.fromtimestamp(at, UTC).strftime("%H:%M")
         parts.append(f'<text x="{x(at):.1f}" y="{height - 3}" text-anchor="middle">{label}</text>')
     for number, line in enumerate(lines):
-        path = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in line.points)
         colour = COLOURS[number % len(COLOURS)]
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        for run in _runs(line.points):
+            path = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in run)
+            parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
     names = "".join(
         f'<li><i style="background:{COLOURS[number % len(COLOURS)]}"></i>{escape(line.name)}</li>'
         for number, line in enumerate(lines)
     )
     return f'<svg width="{width}" height="{height}">{"".join(parts)}</svg><ul>{names}</ul>'
+
+
+def _runs(points: list[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Return the points between gaps: where nothing was answered, nothing is drawn."""
+    step = min((after[0] - before[0] for before, after in pairwise(points)), default=0.0)
+    runs: list[list[tuple[float, float]]] = []
+    for point in points:
+        if runs and point[0] - runs[-1][-1][0] <= step:
+            runs[-1].append(point)
+        else:
+            runs.append([point])
+    return runs
 
 
 def _rounded(most: float) -> float:

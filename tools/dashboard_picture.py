@@ -21,10 +21,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from admit.operations import create_account, new_account
+from admit.server import create_app
+from admit.server.pages import accounts_of, close_stores
 from dashboard_page import drawn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +37,8 @@ from tests.serving import free_port, running  # noqa: E402 -- the tests are besi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from admit.feature import SecretKeeper
 
 __all__ = ["main"]
 
@@ -86,14 +91,15 @@ def main() -> None:
 def place(folder: Path) -> Iterator[Place]:
     """Run the ready application, with sessions in Redis and all else in SQLite, and Prometheus beside it."""
     app, prometheus, redis = free_port(), free_port(), free_port()
-    token = secrets.token_hex()
+    token, database = secrets.token_hex(), f"sqlite:///{folder}/admit.db"
     (folder / "prometheus.yml").write_text(configuration(app, token))
     environment = os.environ | {
         "ADMIT_METRICS_TOKEN": token,
-        "ADMIT_MAIL_VERIFICATION_REQUIRED": "false",
+        "ADMIT_DB": database,
         "ADMIT_PUBLIC_URL": f"http://127.0.0.1:{app}",
         "ADMIT_PROXIES": "1",
         "ADMIT_SESSIONS": f"redis://127.0.0.1:{redis}",
+        "ADMIT_THROTTLE_ADDRESS_BURST": "30",
         "ADMIT_THROTTLE_REQUESTS_PER_HOUR": "100000",
         "ADMIT_THROTTLE_MAILS_PER_HOUR": "100000",
         # Whoever is asked for more than once in a moment would be answered from the near cache.
@@ -105,12 +111,26 @@ def place(folder: Path) -> Iterator[Place]:
         running_all.callback(server.wait)
         running_all.callback(server.terminate)
         running_all.callback(server.send_signal, signal.SIGCONT)
+        make_people(database, environment["ADMIT_SESSIONS"])
         run = [sys.executable, "-m", "admit.server", "run", "--dev", "--port", str(app)]
         running_all.enter_context(running(run, app, environment, folder))
         scrape = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=series", "--log.level=error"]
         listen = f"--web.listen-address=127.0.0.1:{prometheus}"
         running_all.enter_context(running([*scrape, listen], prometheus, dict(os.environ), folder))
         yield Place(f"http://127.0.0.1:{app}", f"http://127.0.0.1:{prometheus}", server)
+
+
+def make_people(database: str, sessions: str) -> None:
+    """Make the accounts of those who will use the application."""
+    app = create_app({"ADMIT_DB": database, "ADMIT_SESSIONS": sessions}, serves=False)
+    accounts = accounts_of(app)
+    with app.test_request_context():
+        ctx = accounts.context()
+        keeper = cast("SecretKeeper", ctx.secret_keeper())  # it has every feature
+        for number in range(PEOPLE):
+            account = new_account(at=ctx.now, email=name_of(number), verified=True)
+            create_account(ctx.gate, accounts.store, account, keeper.enroll(ctx, account, PHRASE))
+    close_stores(app)
 
 
 def configuration(port: int, token: str) -> str:
@@ -129,9 +149,6 @@ def configuration(port: int, token: str) -> str:
 
 def use(there: Place, seconds: float) -> None:
     """Let people use the application all the time, attackers for a part of it, and Redis hang for a moment."""
-    for number in range(PEOPLE):
-        with there.client(f"192.0.2.{number}") as client:
-            client.post("/sign-up", json={"email": name_of(number), "password": PHRASE}).raise_for_status()
     people = [Thread(target=live, args=[there, number]) for number in range(PEOPLE)]
     plan = {0.3: guess, 0.5: spray, 0.8: hang}
     began = time.monotonic()

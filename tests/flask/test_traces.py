@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.sdk.trace import ReadableSpan
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Traced:
@@ -79,6 +84,17 @@ def test_a_refusal_is_noted_and_is_no_error(traced: Traced) -> None:
     assert action.status.status_code is StatusCode.UNSET
 
 
+def test_a_request_of_another_site_is_a_refusal_too(traced: Traced) -> None:
+    """What another site sends is refused before the action is asked, and that is no error of ours either."""
+    app = make_site()
+    Traces(app, tracer_provider=traced.provider)
+    answer = app.test_client().post("/account/word/mail", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    (action,) = traced.spans("admit.words")
+    assert (action.attributes or {})["admit.refusal"] == "cross_site_request"
+    assert action.status.status_code is StatusCode.UNSET
+
+
 def test_a_store_that_does_not_answer_is_an_error(traced: Traced) -> None:
     """Without an answer of the store its span and that of the action are errors, by type and without its words."""
     store = Failing()
@@ -130,6 +146,21 @@ def test_spans_are_in_that_of_the_request(traced: Traced) -> None:
     request = next(one for one in found if action.parent and one.context.span_id == action.parent.span_id)
     assert request.kind is trace.SpanKind.SERVER
     assert {one.context.trace_id for one in found} == {0x4BF92F3577B34DA6A3CE929D0E0E4736}
+
+
+def test_links_of_mails_stay_out_of_the_spans_of_requests(traced: Traced) -> None:
+    """With the addresses left out that the documentation names, no span of a request holds the token of a link."""
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    left_out = re.findall(r"^OTEL_PYTHON_FLASK_EXCLUDED_URLS='(.+)'", page, re.MULTILINE)
+    app = make_site()
+    FlaskInstrumentor().instrument_app(app, tracer_provider=traced.provider, excluded_urls=left_out[0])
+    client, token = app.test_client(), "GnjVwBHW8pmOXDqXmZokcw.WG3YLTylsA5m2GWX1GD-1wJsuQ9Fp6qgywTt-oYk-Mc"
+    for path in (f"/account/verify/{token}", f"/account/a/b/{token}?next=/", f"/api/account/invitation/{token}"):
+        client.get(path)
+    assert traced.spans() == []
+    client.get("/account/devices/0m3RkX2vQkqUu2dTzqzW4g")
+    FlaskInstrumentor.uninstrument_app(app)
+    assert len(traced.spans()) == 1
 
 
 def test_a_store_is_traced_only_in_a_span(traced: Traced) -> None:

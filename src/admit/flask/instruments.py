@@ -106,41 +106,43 @@ class Instruments:
         if folder is not None and not Path(folder).is_dir():
             message = f"PROMETHEUS_MULTIPROC_DIR is {folder!r}, which is no folder. Make it before the server starts."
             raise ConfigurationError(message)
-        self.logins = Counter(
+        self.logins: Counter = Counter(
             "admit_logins_total",
             "Logins, by the feature that verified them and what came of them.",
             ["method", "outcome"],
             registry=registry,
         )
-        self.throttled = Counter(
+        self.throttled: Counter = Counter(
             "admit_throttled_total",
             "Tries that were not looked at because there were too many, by the counter that was used up.",
             ["counter"],
             registry=registry,
         )
-        self.sessions_ended = Counter(
+        self.sessions_ended: Counter = Counter(
             "admit_sessions_ended_total", "Sessions that ended, by the reason.", ["reason"], registry=registry
         )
-        self.events = Counter("admit_events_total", "Everything that happened, by kind.", ["event"], registry=registry)
-        self.mails = Counter(
+        self.events: Counter = Counter(
+            "admit_events_total", "Everything that happened, by kind.", ["event"], registry=registry
+        )
+        self.mails: Counter = Counter(
             "admit_mails_total", "Mails, by what came of trying to send them.", ["outcome"], registry=registry
         )
-        self.store_seconds = Histogram(
+        self.store_seconds: Histogram = Histogram(
             "admit_store_seconds",
             "How long a store took to answer, or not to.",
             ["store", "operation"],
             buckets=_BUCKETS,
             registry=registry,
         )
-        self.store_errors = Counter(
+        self.store_errors: Counter = Counter(
             "admit_store_errors_total",
             "Questions that a store did not answer.",
             ["store", "operation"],
             registry=registry,
         )
-        self.live = LiveSessions()
+        self.live: LiveSessions = LiveSessions()
         #: What is to be shown to whoever fetches the metrics.
-        self.shown = registry
+        self.shown: CollectorRegistry = registry
         if folder is not None:
             # Of several processes each writes files, and any of them can read them all; but a count of the sessions
             # is no matter of any process.

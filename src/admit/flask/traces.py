@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
+from admit.errors import AdmitError
 from admit.flask.observing import is_first, keeper_and_stores, observe
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from opentelemetry.trace import Tracer, TracerProvider
 
-    from admit.errors import AdmitError
     from admit.flask.accounts import Bound
 
 __all__ = ["Traces"]
@@ -102,6 +102,9 @@ def _span(tracer: Tracer, name: str, attributes: Mapping[str, str]) -> Generator
     with started as span:
         try:
             yield
+        except AdmitError as refusal:
+            _note_refusal(refusal)
+            raise
         except Exception as error:
             span.set_status(StatusCode.ERROR)
             span.set_attribute("error.type", type(error).__qualname__)

@@ -72,7 +72,7 @@ class Place:
 def main() -> None:
     """Take it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=8, help="how long there is traffic (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=7, help="how long there is traffic (default: %(default)s)")
     options = parser.parse_args()
     missing = [one for one in ("chromium", "prometheus", "redis-server") if shutil.which(one) is None]
     if missing:
@@ -99,7 +99,8 @@ def place(folder: Path) -> Iterator[Place]:
         "ADMIT_PUBLIC_URL": f"http://127.0.0.1:{app}",
         "ADMIT_PROXIES": "1",
         "ADMIT_SESSIONS": f"redis://127.0.0.1:{redis}",
-        "ADMIT_THROTTLE_ADDRESS_BURST": "30",
+        # A tenth of an hour is short for an attack.
+        "ADMIT_THROTTLE_ADDRESS_BURST": "15",
         "ADMIT_THROTTLE_REQUESTS_PER_HOUR": "100000",
         "ADMIT_THROTTLE_MAILS_PER_HOUR": "100000",
         # Whoever is asked for more than once in a moment would be answered from the near cache.
@@ -180,7 +181,13 @@ def live(there: Place, number: int) -> None:
                 if there.over.wait(chance.uniform(0.5, 3)):
                     return
                 keep_token(client, client.get(chance.choice(["/", "/devices", "/activity"])))
-            match chance.randrange(6):
+            match chance.randrange(8):
+                case 4:
+                    newcomer = f"newcomer{secrets.token_hex(4)}@example.org"
+                    client.post("/sign-up", json={"email": newcomer, "password": PHRASE})
+                case 5:
+                    # A page of somebody else's makes the browser ask for something.
+                    client.post("/sign-out", json={}, headers={"Sec-Fetch-Site": "cross-site"})
                 case 0:
                     client.delete("/devices")
                 case 1:

@@ -18,6 +18,8 @@ __all__ = ["drawn"]
 #: A column of Grafana's 24, and a unit of its heights, in pixels.
 COLUMN, UNIT = 52, 30
 GAP = 8
+#: No time is written so many seconds before the end: it would be cut off.
+SCARCE = 15
 COLOURS = ("#56a64b", "#e0b400", "#3274d9", "#e02f44", "#8f3bb8", "#ff780a", "#0a7c8c", "#a16a4d", "#5b6b7b")
 
 STYLE = """
@@ -116,7 +118,7 @@ def _chart(
         parts.append(f'<text x="{left - 5}" y="{y(value) + 3:.1f}" text-anchor="end">{_said(value, unit)}</text>')
     minute = math.ceil(times[0] / 60) * 60
     every = max(1, round((times[1] - times[0]) / 60 / 6)) * 60
-    for at in range(minute, int(times[1]), every):
+    for at in range(minute, int(times[1]) - SCARCE, every):
         label = datetime.fromtimestamp(at, UTC).strftime("%H:%M")
         parts.append(f'<text x="{x(at):.1f}" y="{height - 3}" text-anchor="middle">{label}</text>')
     for number, line in enumerate(lines):

@@ -9,7 +9,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, enumeration, hashing, imports, people, report, revocation, rotation, scale, stores
+from bench import dropin, enumeration, hashing, imports, observing, people, report, revocation, rotation, scale, stores
 from bench.rounds import added, interleave, stay_on_one_core
 
 
@@ -18,7 +18,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports", "people"],
+        choices=[
+            "dropin",
+            "stores",
+            "scale",
+            "revocation",
+            "rotation",
+            "enumeration",
+            "hashing",
+            "imports",
+            "people",
+            "observing",
+        ],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
@@ -38,6 +49,8 @@ def main() -> None:
         sys.exit(1 if run_hashing() > hashing.TARGET and options.check else 0)
     elif options.what == "imports":
         sys.exit(1 if run_imports() > imports.TARGET and options.check else 0)
+    elif options.what == "observing":
+        sys.exit(1 if run_observing(options.rounds, options.requests) > observing.TARGET and options.check else 0)
     elif options.what == "people":
         run_people()
     elif options.what == "enumeration":
@@ -114,6 +127,20 @@ def run_imports() -> float:
     print(table)
     report.write_text("imports", table, command=report.command_line(), at=datetime.now(UTC))
     return figures[0].median
+
+
+def run_observing(rounds: int, requests: int) -> float:
+    """Time requests with metrics and with spans; return the worst ratio with metrics."""
+    cores = stay_on_one_core()
+    with stores.folder() as folder:
+        found = list(observing.measure(Path(folder), rounds, requests))
+    rows = [f"| {one.case} | {one.watched} | {one.base:.1f} | {one.added:+.1f} | {one.ratio:.3f} |" for one in found]
+    head = "| case | with | without, µs | added, µs | ratio |"
+    about = f"{cores} Target for metrics: a ratio of {observing.TARGET}. Spans are ours, besides that of the request."
+    table = "\n".join([about, "", head, "|---|---|---|---|---|", *rows])
+    print(table)
+    report.write_text("observing", table, command=report.command_line(), at=datetime.now(UTC))
+    return max(one.ratio for one in found if one.watched == "metrics")
 
 
 def run_people() -> None:

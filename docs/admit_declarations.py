@@ -117,11 +117,15 @@ def _dotted(path: Path) -> str:
 @cache
 def _names_read(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "name_of"]
-    # Who asks what an event is called makes none.
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _only_names(node)]
+    # Who asks what an event is called, or listens to it, makes none.
     only_named = {id(argument) for call in calls for argument in call.args}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
     return {node.id for node in names if id(node) not in only_named}
+
+
+def _only_names(call: ast.Call) -> bool:
+    return ast.unparse(call.func).rpartition(".")[2] in {"name_of", "subscribe"}
 
 
 def events_of(feature: Feature) -> list[type[Event]]:

@@ -90,6 +90,27 @@ def quick(sender: Any, **options: Any) -> BackgroundSender:
 # -- nobody waits -----------------------------------------------------------------------------------------------------
 
 
+def test_who_listens_is_told_what_came_of_each_try() -> None:
+    """Whoever counts is told of each mail that went out, waits, is given up or was dropped, and not whose it is."""
+    told: list[str] = []
+    sender = quick(Scripted(None, OSError(), OSError(), ValueError()), attempts=2, capacity=1)
+    sender.tell = told.append
+    for number in range(3):
+        sender.send(numbered(number))
+        assert sender.flush(PATIENCE)
+    assert told == ["sent", "postponed", "failed", "failed"]
+    held = Held()
+    full = quick(held, capacity=1)
+    full.tell = told.append
+    full.send(HELLO)
+    assert held.begun.wait(PATIENCE)
+    full.send(HELLO)
+    full.send(HELLO)
+    held.may_end.set()
+    assert full.flush(PATIENCE)
+    assert told[4:] == ["dropped", "sent", "sent"]
+
+
 def test_a_hundred_sendings_to_a_server_that_hangs() -> None:
     """Whoever sends is back before the server has answered even the first one; later all go out in order."""
     held = Held()

@@ -80,6 +80,8 @@ class BackgroundSender:
         self._delay, self._first_wait = delay, first_wait
         self._clock, self._wait = clock, wait
         self._numbers = count()
+        #: Is told what came of each try: ``sent``, ``postponed``, ``failed`` for good, or ``dropped``.
+        self.tell: Callable[[str], object] = _nothing
         self.begin_again()
         _all_senders.add(self)
 
@@ -102,6 +104,7 @@ class BackgroundSender:
         with self._changed:
             if len(self._waiting) >= self._capacity:
                 self._dropped += 1
+                self.tell("dropped")
                 _logger.error("The mail to %s was dropped: %d wait already.", _pseudonym(message), self._capacity)
                 return
             self._put(_Due(self._clock() + self._delay, next(self._numbers), message))
@@ -164,22 +167,29 @@ class BackgroundSender:
         except OSError as error:
             return self._postponed(due, error)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the next message has its turn
-            _give_up(due, error)
+            self._give_up(due, error)
+        else:
+            self.tell("sent")
         return None
 
     def _postponed(self, due: _Due, error: OSError) -> _Due | None:
         if due.attempt >= self._attempts:
-            _give_up(due, error)
+            self._give_up(due, error)
             return None
+        self.tell("postponed")
         pause = self._first_wait * _GROWTH ** (due.attempt - 1)
         words = "The mail to %s did not go out (%s). It is tried again in %g s."
         _logger.warning(words, _pseudonym(due.message), _reason(error), pause)
         return replace(due, at=self._clock() + pause, attempt=due.attempt + 1)
 
+    def _give_up(self, due: _Due, error: Exception) -> None:
+        self.tell("failed")
+        words = "The mail to %s is given up after try %d (%s)."
+        _logger.error(words, _pseudonym(due.message), due.attempt, _reason(error))
 
-def _give_up(due: _Due, error: Exception) -> None:
-    words = "The mail to %s is given up after try %d (%s)."
-    _logger.error(words, _pseudonym(due.message), due.attempt, _reason(error))
+
+def _nothing(_outcome: str) -> None:
+    pass
 
 
 def _reason(error: Exception) -> str:

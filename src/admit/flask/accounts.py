@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from admit.errors import AdmitError
     from admit.feature import Action, Feature
     from admit.flask.mailing import Mailing
     from admit.flask.settings import AccountSettings
@@ -87,6 +88,8 @@ class Accounts:
         self.throttle: Throttle = Throttle(counters, throttle, clock=clock, events=keeper.gate.events)
         self.devices: KnownDevices = KnownDevices(self.credentials, clock)
         self.now: Callable[[], datetime] = clock
+        #: Who is told of each refusal: spans, if there are any.
+        self.tell_refusal: Callable[[AdmitError], object] = _nothing
 
     def actions(self) -> list[Bound]:
         """Return every action of every feature."""
@@ -168,6 +171,10 @@ class _Kept(dict[str, str]):
         """Return what is kept under this name."""
         found = self._read(name)
         return default if found is None else found
+
+
+def _nothing(_problem: AdmitError) -> None:
+    pass
 
 
 def _read_kept(settings: Any, name: str) -> str | None:

@@ -203,4 +203,5 @@ def _told(accounts: Accounts, error: Exception, action: str) -> AdmitError:
     """Return what to tell the client of what was raised, and tell those who listen."""
     problem = problem_of(error)
     tell_of_refusal(accounts, problem, action)
+    accounts.tell_refusal(problem)
     return problem

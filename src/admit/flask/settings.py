@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from admit.mail import MailSettings
 from admit.settings import SessionSettings, Settings, setting
 from admit.throttle import ThrottleSettings
 
-__all__ = ["ALL_SETTINGS", "AccountSettings", "CookieSettings", "FlaskSettings", "StoreSettings"]
+__all__ = ["ALL_SETTINGS", "AccountSettings", "CookieSettings", "FlaskSettings", "MetricsSettings", "StoreSettings"]
 
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 # An application may be mounted below a path. Nothing in it is encoded, and no part is empty or climbs.
@@ -128,6 +128,31 @@ class AccountSettings(Settings):
             raise ConfigurationError(message)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MetricsSettings(Settings):
+    """Where the metrics are, once :class:`admit.flask.metrics.Metrics` counts.
+
+    .. versionadded:: 0.2
+    """
+
+    section: ClassVar[str] = "metrics"
+
+    # Not shown: whoever knows it reads the metrics.
+    token: str | None = field(
+        default=None,
+        repr=False,
+        metadata={"doc": "What Prometheus presents to read the metrics; None to have no route that shows them."},
+    )
+    path: str = setting("/metrics", "Where they are shown to whoever has the token.")
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        if not self.path.startswith("/") or "<" in self.path:
+            message = f'{self.key("path")} is {self.path!r}. Begin it with a slash, as in "/metrics".'
+            raise ConfigurationError(message)
+
+
 ALL_SETTINGS: tuple[type[Settings], ...] = (
     SessionSettings,
     CookieSettings,
@@ -136,4 +161,5 @@ ALL_SETTINGS: tuple[type[Settings], ...] = (
     AccountSettings,
     MailSettings,
     ThrottleSettings,
+    MetricsSettings,
 )

@@ -19,6 +19,7 @@ from admit.mail import ConsoleSender, MailSettings
 from admit.server.configuration import CONFIG, configuration, values_of
 from admit.server.errors import answer_errors
 from admit.server.hosts import refuse_unknown_hosts
+from admit.server.observing import observe_as_told
 from admit.server.pages import add_pages
 from admit.server.secret_files import kept_secret
 from admit.server.settings import ServerSettings, known_settings
@@ -65,6 +66,8 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     add_pages(app, outbox=sender if server.dev else None)
     if (accounts.public_url or "").startswith("https:"):
         _demand_https(app)
+    if serves:
+        observe_as_told(app, server)
     return app
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from admit.flask.context import the_request
+from admit.flask.settings import MetricsSettings
 from admit.server.errors import answer_error
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ __all__ = ["refuse_unknown_hosts"]
 #: A name or an address, without the port that may follow (RFC 9110, section 7.2).
 _HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-#: Who asks these comes by an address, not by a name: what watches over containers.
+#: Who asks these, and for the metrics, comes by an address, not by a name: what watches over containers.
 _ANYBODY = {"/healthz", "/readyz"}
 
 
 def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSettings) -> None:
     """Answer 400 to requests for a name that is not the site's, if it is said which are."""
     named = [_name(accounts.public_url)] if accounts.public_url else []
+    metrics = MetricsSettings.from_mapping(app.config)
+    open_to_all = _ANYBODY if metrics.token is None else _ANYBODY | {metrics.path}
     trusted = {name.lower() for name in (*server.trusted_hosts, *(_LOOPBACK if server.dev else ()), *named)}
     if not trusted:
         return
@@ -39,7 +42,7 @@ def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSe
     def refuse_unknown_host() -> Response | None:
         request = the_request()
         host = _HOST.fullmatch(request.headers.get("Host", "").lower())
-        if request.path in _ANYBODY or (host is not None and host[1] in trusted):
+        if request.path in open_to_all or (host is not None and host[1] in trusted):
             return None
         return answer_error(400, accounts.api_prefix)
 

@@ -39,6 +39,9 @@ class ServerSettings(Settings):
     trusted_hosts: tuple[str, ...] = setting(
         (), "Names that this site is asked for by, besides that of its public address; requests for others are refused."
     )
+    traces: bool = setting(
+        False, "Whether there are spans for OpenTelemetry, for opentelemetry-instrument to send where it is told."
+    )
     # Not shown: whoever knows it can forge what it signs.
     secret_key: str | None = field(
         default=None,

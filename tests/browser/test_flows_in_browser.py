@@ -111,6 +111,7 @@ def test_a_thief_changes_the_address(page: Page, other: Page, served: Site) -> N
     other.goto(served.link("mail-change/confirm"))
     fill(other)
     at(other, "Your mail address has changed")
+    expect(other.get_by_role("banner")).to_contain_text(THIEF)
     assert served.mails()[0].to == ADA
     page.goto(served.link("mail-change/undo"))
     at(page, "Take your account back")

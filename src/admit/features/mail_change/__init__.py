@@ -200,6 +200,8 @@ class MailChange(Feature):
         way = ways_back.issue(ctx, account.id, old, self.way_back) if old else ""
         if not self._write(ctx, account, new):
             raise InvalidChallenge(reason="the account has changed meanwhile")
+        # The page of the answer says who is logged in, by the name that they have now.
+        ctx.account = replace(account, identifiers=_with(account, new))
         # A reset that went to the old address must not outlive it.
         ctx.gate.challenges.void(account.id)
         ctx.publish(MailChanged(at=ctx.now, subject=account.id))

@@ -16,18 +16,23 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.tour import FIREFOX, read_mails, site, walk  # noqa: E402 -- the tests are beside the tools, and no package
+from tests.browser.sites import FIREFOX, site  # noqa: E402 -- the tests are beside the tools, and no package
+from tests.browser.tour import walk  # noqa: E402 -- as above
 
 __all__ = ["take"]
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from typing import Literal
+
+    from playwright.sync_api import Page
 
 FOLDER = ROOT / "docs" / "images" / "pages"
 WIDTHS = {"phone": (360, 640), "desk": (1280, 720)}
-SCHEMES = ("light", "dark")
+#: Where the rest of a long list is more of the same, nobody wants to scroll through its picture.
+TALLEST = 1200
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
-#: Reduces a picture to its 256 most frequent colours, each other one to the nearest of those: a palette takes a third
+#: Reduces a picture to its 64 most frequent colours, each other one to the nearest of those: a palette takes a quarter
 #: of the bytes, and nobody sees the difference. A browser does it faster than Python.
 REDUCE = """async (encoded) => {
   const image = await createImageBitmap(await (await fetch("data:image/png;base64," + encoded)).blob());
@@ -37,7 +42,7 @@ REDUCE = """async (encoded) => {
   const pixels = new Uint32Array(canvas.getImageData(0, 0, width, height).data.buffer);
   const counts = new Map();
   for (const one of pixels) counts.set(one, (counts.get(one) ?? 0) + 1);
-  const palette = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, 256);
+  const palette = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, 64);
   const parts = (one) => [one & 255, (one >> 8) & 255, (one >> 16) & 255];
   const distance = (a, b) => a.reduce((sum, part, i) => sum + (part - b[i]) ** 2, 0);
   const colours = palette.map(parts);
@@ -64,40 +69,30 @@ def main() -> None:
 
 
 def take(chromium: str) -> None:
-    """Walk through the site once for each kind of picture."""
-    with sync_playwright() as playwright:
+    """Walk through the site once, and take every kind of picture at each stop."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder, site(Path(folder)) as served:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        for kind in WIDTHS:
-            for scheme in SCHEMES:
-                _walk(browser, kind, scheme)
+        profile = browser.new_context(
+            reduced_motion="reduce", user_agent=FIREFOX, locale="en-GB", timezone_id="Europe/Berlin"
+        )
+        page, workshop = profile.new_page(), browser.new_page()
+        walk(page, browser, served, lambda stop: _shoot(page, workshop, stop))
         browser.close()
 
 
-def _walk(browser: Browser, kind: str, scheme: str) -> None:
-    width, height = WIDTHS[kind]
-    profile = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if scheme == "dark" else "light",
-        user_agent=FIREFOX,
-        locale="en-GB",
-        timezone_id="Europe/Berlin",
-    )
-    page, workshop = profile.new_page(), browser.new_page()
-
-    def shoot(stop: str) -> None:
-        page.evaluate("scrollTo(0, 0)")
-        picture = page.screenshot(full_page=True)
-        (FOLDER / f"{stop}-{kind}-{scheme}.png").write_bytes(_reduced(workshop, picture))
-
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as served:
-        walk(page, browser, served, shoot)
-        read_mails(page, served, shoot)
-    workshop.close()
-    profile.close()
+def _shoot(page: Page, workshop: Page, stop: str) -> None:
+    for kind, (width, height) in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.evaluate("scrollTo(0, 0)")
+            tall = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+            picture = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": tall})
+            (FOLDER / f"{stop}-{kind}-{scheme}.png").write_bytes(_reduced(workshop, picture))
 
 
 def _reduced(workshop: Page, picture: bytes) -> bytes:
-    """Return the picture with a palette of at most 256 colours."""
+    """Return the picture with a palette of at most 64 colours."""
     found = workshop.evaluate(REDUCE, base64.b64encode(picture).decode())
     width, height, rows = found["width"], found["height"], base64.b64decode(found["rows"])
     # Each row has its filter before it: none.

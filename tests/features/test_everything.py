@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit import features
+from admit.events import kinds
 from admit.feature import Feature
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ def test_every_folder_is_found() -> None:
     names = [feature.name for feature in features.everything()]
     assert names == sorted(set(names))
     assert features.everything() == features.everything()
+
+
+def test_every_event_has_words_for_people() -> None:
+    """Whatever is recorded of an account is a sentence in front of its owner, which catalogs can translate."""
+    features.everything()
+    ours = {name: kind for name, kind in kinds().items() if kind.__module__.startswith("admit.")}
+    mute = {name for name, kind in ours.items() if kind.said is None and not kind.__subclasses__()}
+    assert mute == {"secret_rotated"}  # which is mere routine, and not recorded
 
 
 @pytest.mark.parametrize("gone", FOLDERS)

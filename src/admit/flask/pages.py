@@ -10,8 +10,15 @@ from urllib.parse import urlencode
 import msgspec
 from flask import current_app, render_template
 
-from admit.errors import IdentifierTaken, InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
-from admit.feature import Shown, way_in
+from admit.errors import (
+    IdentifierTaken,
+    InvalidChallenge,
+    InvalidInput,
+    MalformedBody,
+    ReauthenticationRequired,
+    SessionRequired,
+)
+from admit.feature import Face, Shown, way_in
 from admit.flask.answers import add_error_headers
 from admit.flask.context import the_request
 from admit.flask.languages import said
@@ -68,8 +75,7 @@ class Pages:
             way = self._way_in(error)
             if way is not None:
                 return redirect_to(way, HTTPStatus.SEE_OTHER)
-        has_form = bound.action.input is not None and bound.action.page is not None
-        page = str(bound.action.page) if has_form else "admit/error"
+        page = str(bound.action.page) if _has_form(bound.action, error) else "admit/error"
         fields = error.fields if isinstance(error, InvalidInput | MalformedBody | IdentifierTaken) else {}
         shown = _shown(bound.action, values)
         response = self._render(page, bound, ctx, values=shown, error=error, fields=fields, status=error.status)
@@ -195,6 +201,15 @@ class Pages:
 def mounted(place: str) -> str:
     """Return a path in the application as a browser asks for it: below where the application is mounted."""
     return the_request().root_path + place if place.startswith("/") else place
+
+
+def _has_form(action: Action, error: AdmitError) -> bool:
+    """Tell whether the page of an action says what was wrong, and what to do next.
+
+    Where a link leads, the page is that of a form too, and knows best how to get another link when this one is dead.
+    """
+    is_of_link = Face.JSON not in action.faces and isinstance(error, InvalidChallenge)
+    return action.page is not None and (action.input is not None or is_of_link)
 
 
 def _shown(action: Action, values: Mapping[str, str]) -> dict[str, str]:

@@ -121,6 +121,14 @@ def test_in_another_browser(site: Site) -> None:
     assert asked.is_in
 
 
+def test_a_used_link_where_it_was_used(site: Site) -> None:
+    """Whoever opens the link again where it has signed them in reads that they are."""
+    client = site.client("page")
+    link, _ = ask(site, client)
+    use(client, link)
+    assert f"You are signed in as {ADA}." in client.follow(link).text
+
+
 @pytest.mark.parametrize("part", ["link", "code"])
 def test_the_mail_of_one_browser_in_that_of_another(site: Site, face: str, part: str) -> None:
     """A browser that has asked for a mail of its own logs in by nobody else's."""

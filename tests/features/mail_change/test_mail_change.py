@@ -213,6 +213,43 @@ def test_an_address_that_nobody_had_confirmed(site: Site, face: str) -> None:
     assert [mail.to for mail in site.mails] == [NEW]
 
 
+@pytest.mark.parametrize(("verified", "until"), [(True, "2026-01-08"), (False, None)])
+def test_until_when_there_is_a_way_back(site: Site, *, verified: bool, until: str | None) -> None:
+    """The answer says until when the old address can take the change back, and says nothing of it where it can't."""
+    site.account("typo@example.org", verified=verified)
+    client = logged_in(site, "json", "typo@example.org")
+    token = ask(site, client).rpartition("/")[2]
+    answer = client.send("/mail-change/confirm", token=token).json
+    assert answer["email"] == NEW
+    assert (answer["until"] or "").partition("T")[0] == (until or "")
+
+
+def test_the_page_says_until_when(site: Site) -> None:
+    """Whoever has changed their address reads how long it can be taken back, if somebody had confirmed the old one."""
+    site.account("typo@example.org", verified=False)
+    for name in (ADA, "typo@example.org"):
+        client = logged_in(site, "page", name)
+        client.follow(ask(site, client, f"new-{name}"))
+        page = client.send("/mail-change/confirm").text
+        assert f"It is new-{name} now." in page
+        assert ("taken back until" in page) == (name == ADA)
+
+
+def test_dead_links_say_how_to_go_on(site: Site) -> None:
+    """Whoever follows a link again reads why it does not work, and what they can do."""
+    client = logged_in(site, "page")
+    link = ask(site, client)
+    client.follow(link)
+    client.send("/mail-change/confirm")
+    page = client.follow(link)
+    assert page.status_code == 401
+    assert 'class="admit-button" href="/account/mail-change"' in page.text
+    back = site.links()[-1]
+    client.follow(back)
+    client.send("/mail-change/undo")
+    assert "write to whoever runs this site" in client.follow(back).text
+
+
 def test_an_address_that_somebody_else_never_confirmed(site: Site, face: str) -> None:
     """An account that has the address without having confirmed it has to let go of it."""
     squatter = site.account(NEW, verified=False)

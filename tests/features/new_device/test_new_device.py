@@ -182,11 +182,13 @@ def test_it_was_not_me(site: Site, face: str) -> None:
 def test_the_pages(site: Site) -> None:
     """The page says of which login it is, and afterwards what comes next."""
     client = site.client("page")
-    page = client.follow(told(site, site.client()))
+    link = told(site, site.client())
+    page = client.follow(link)
     assert page.request.path == "/account/new-device"
     for words in ("Firefox on Linux", "127.0.0.1", "1 January 2026", 'action="/account/new-device"'):
         assert words in page.text
     assert "link to choose a new password" in client.send("/new-device").text
+    assert "for a limited time after the sign-in" in client.follow(link).text
 
 
 def test_scanners_end_nothing(site: Site) -> None:

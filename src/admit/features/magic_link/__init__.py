@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from admit import identifiers, tokens
-from admit.errors import AdmitError, ConfigurationError, InvalidChallenge, InvalidCredentials, Throttled
+from admit.errors import AdmitError, ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
 from admit.events import Event, LoginFailed
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Signed, action
 from admit.feature import Token as TokenField
@@ -49,6 +49,8 @@ _BETWEEN = str.maketrans("", "", " -\u00a0\t")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailProven(Event):
     """A login by mail has shown whose an address is, and what was set up for the account before is void."""
+
+    said: ClassVar[Text | None] = Text("Your mail address was confirmed, by signing in by mail.")
 
 
 class WrongCode(AdmitError):

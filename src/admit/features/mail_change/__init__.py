@@ -13,8 +13,8 @@ Source: NIST SP 800-63B-4, section 4.6 (notices, with a way to object); OWASP, A
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -45,6 +45,7 @@ __all__ = [
     "MailChangeSent",
     "MailChanged",
     "MailChangedBack",
+    "MailMoved",
     "MailRestored",
     "NewMail",
 ]
@@ -60,10 +61,14 @@ _TRIES = 20
 class MailChanged(Event):
     """Another mail address counts."""
 
+    said: ClassVar[Text | None] = Text("Your mail address was changed.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRestored(Event):
     """The owner of the old address has taken the account back; its sessions have ended, and its password."""
+
+    said: ClassVar[Text | None] = Text("You went back to your old mail address.")
 
 
 class MailChangeForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,9 +90,16 @@ class MailChangeLinkForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
-    """The address that counts now."""
+    """The address that a link is about."""
 
     email: str
+
+
+class MailMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """The address that counts now, and until when the old one can take that back; never if nobody had confirmed it."""
+
+    email: str
+    until: datetime | None
 
 
 class MailChangedBack(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +190,7 @@ class MailChange(Feature):
         errors=[InvalidChallenge],
         link="/mail-change/confirm/<token>",
     )
-    def confirm(self, ctx: Context, form: MailChangeLinkForm) -> Reply[NewMail]:
+    def confirm(self, ctx: Context, form: MailChangeLinkForm) -> Reply[MailMoved]:
         """Make the new address count, for who is logged in to the account that it was asked for."""
         account, asked = ctx.demand_account(), self._asked(ctx, form.token)
         ctx.gate.take(self.name, form.token)
@@ -188,19 +200,18 @@ class MailChange(Feature):
         way = ways_back.issue(ctx, account.id, old, self.way_back) if old else ""
         if not self._write(ctx, account, new):
             raise InvalidChallenge(reason="the account has changed meanwhile")
+        # The page of the answer says who is logged in, by the name that they have now.
+        ctx.account = replace(account, identifiers=_with(account, new))
         # A reset that went to the old address must not outlive it.
         ctx.gate.challenges.void(account.id)
         ctx.publish(MailChanged(at=ctx.now, subject=account.id))
+        until = None if old is None else ctx.now + self.way_back
         if old is not None:
             # Not counted with other mails: whoever has used those up must not keep this one from the owner.
-            values = {
-                "account": account,
-                "url": ctx.url("mail_change.undo", token=way),
-                "until": ctx.now + self.way_back,
-            }
+            values = {"account": account, "url": ctx.url("mail_change.undo", token=way), "until": until}
             ctx.post(old.value, "mail_change/old_mail", values)
         ctx.keeps["link"] = ""
-        return Reply(NewMail(email=new.value), page="mail_change/confirmed")
+        return Reply(MailMoved(email=new.value, until=until), page="mail_change/confirmed")
 
     @action("GET", "/mail-change/undo", title="Take your account back", page="mail_change/undo", faces=[Face.PAGE])
     def undo_form(self, ctx: Context) -> Reply[NewMail]:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from admit import device_names
-from admit.errors import InvalidChallenge, Overloaded
+from admit.errors import InvalidChallenge, Overloaded, Text
 from admit.events import SessionEvent
 from admit.feature import Context, Face, Feature, Reply, Token, action, can_regain
 from admit.known_devices import KIND
@@ -40,12 +40,16 @@ _NAME = re.compile(r"[\w +/-]{1,60}")
 class DeviceMet(SessionEvent):
     """Somebody has logged in on a device that is not known; ``told`` says whether the owner was sent a mail."""
 
+    said: ClassVar[Text | None] = Text("A new device signed in.")
+
     told: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceDenied(SessionEvent):
     """The owner of an account says that a login was not theirs; all of its sessions have ended, and its password."""
+
+    said: ClassVar[Text | None] = Text("You told us that a sign-in was not yours.")
 
 
 class NewDeviceView(msgspec.Struct, frozen=True, kw_only=True):

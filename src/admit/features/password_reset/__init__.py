@@ -34,7 +34,7 @@ __all__ = ["AskForm", "Asked", "ChooseForm", "Chosen", "PasswordReset", "Passwor
 class PasswordWasReset(Event):
     """A password was chosen anew by a link."""
 
-    said: ClassVar[Text | None] = Text("Your password was chosen anew by a link.")
+    said: ClassVar[Text | None] = Text("A new password was chosen, by a link in a mail.")
 
 
 class AskForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,10 +16,14 @@ PAGES = sorted(
 )
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 
-#: A fenced block may be in these languages. Python is run, and of the console's lines the commands are checked.
+#: A fenced block may be in these languages. Python is run, and of the console's lines the commands are checked; nginx,
+#: units of systemd and the commands of containers are tried in tests/deployment.
 LANGUAGES = {
     "python",
     "console",
+    "nginx",
+    "ini",
+    "sh",
     "css",
     "text",
     "json",

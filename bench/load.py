@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import statistics
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +28,8 @@ FLAT = 0.5
 #: Threads that hash in a worker, as the password feature has it by default.
 HASHES = 1
 _MEMORY_OF_A_HASH = 19456 / 1024
+#: How a traceback ends.
+_ERRORS = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Timeout)\w*\b.*$", re.MULTILINE)
 _BREATH = 0.25
 _PEOPLE = 3000
 
@@ -64,7 +68,7 @@ class Found(NamedTuple):
     busy: dict[str, int]
     surprises: list[str]
     unexplained: list[str]
-    logged: int
+    logged: list[str]
     memory: list[Memory]
     believed: list[float]
     broken: list[Broken]
@@ -87,7 +91,7 @@ def measure(clients: int, minutes: float) -> Found:
             with watched(site) as samples:
                 time.sleep(minutes * 60)
             calm = journal.answers.total()
-            logged = site.log.read_text().count("Traceback")
+            logged = _ERRORS.findall(site.log.read_text())
             early = list(journal.failures)
             broken = list(faults(site))
             visiting.look_again()
@@ -170,16 +174,18 @@ def _head(found: Found) -> str:
     believed = found.believed
     return (
         f"gunicorn with {WORKERS} workers of {THREADS} threads, PostgreSQL for accounts, Redis for sessions (what it "
-        f"has answered is on its disk), SMTP; {found.clients} clients, {found.minutes:g} minutes, then the faults.\n\n"
+        f"has answered is in its file), SMTP; {found.clients} clients, {found.minutes:g} minutes, then the faults. "
+        f"All of it is on this machine, at niceness {os.nice(0)}.\n\n"
         f"- {found.calm:,} answers before anything was broken, {found.calm / found.minutes / 60:.0f} a second; "
         f"{sum(found.answers.values()):,} in all; {found.letters:,} mails\n"
         f"- unexpected answers: {len(found.surprises)}; failures that no fault accounts for: "
-        f"{len(found.unexplained)}; tracebacks in the log before the faults: {found.logged}\n"
+        f"{len(found.unexplained)}; errors in the log before the faults: {len(found.logged)}\n"
         f"- told to come back in a second by the bound on hashes: {sum(found.busy.values()):,}, all of them at "
         f"{', '.join(found.busy) or 'nothing'}\n"
         f"- {len(believed):,} revocations: let in after it {sum(one > 0 for one in believed):,} times, "
         f"{max(believed):.2f} s at the longest (the bound is 5 s)\n"
-        f"- of {found.witnesses} sessions that nobody ended, and as many that were ended, none changed"
+        f"- {found.witnesses} sessions that nobody ended, and as many that were ended, were looked at all the time: "
+        f"one that had ended or come back would be among the unexpected answers"
     )
 
 
@@ -208,5 +214,5 @@ def _of_answers(found: Found) -> str:
 
 
 def _of_wrongs(found: Found) -> list[str]:
-    wrongs = [*found.surprises, *found.unexplained]
+    wrongs = [*found.surprises, *found.unexplained, *found.logged]
     return ["\n".join(["Unexpected:", "", *(f"- {one}" for one in wrongs)])] if wrongs else []

@@ -80,13 +80,12 @@ class Visitor:
 
     def go_on(self) -> None:
         """Visit until the traffic ends."""
-        with suppress(Stopped):
-            while not self._journal.stop.is_set():
-                person = self._people.popleft()
-                # What became of a request that got no answer is not known: not of the password either.
-                with suppress(Fault, Surprise):
-                    self._visit(person)
-                    self._people.append(person)
+        while not self._journal.stop.is_set():
+            person = self._people.popleft()
+            # What became of a request that got no answer is not known: not of the password either.
+            with suppress(Fault, Surprise):
+                self._visit(person)
+                self._people.append(person)
 
     def _visit(self, person: Person) -> None:
         here = Browser(self._site.port, self._journal)
@@ -215,13 +214,22 @@ def crowd(site: Site, *, clients: int, witnesses: int, breath: float, seed: int 
     watching = [Witness(site, journal, people.popleft()) for _ in range(witnesses)]
 
     def watch() -> None:
-        with suppress(Stopped):
-            while not journal.stop.is_set():
-                look_at(watching, journal)
+        while not journal.stop.is_set():
+            look_at(watching, journal)
+
+    def until_the_end(go_on: Callable[[], None]) -> None:
+        try:
+            go_on()
+        except Stopped:
+            pass
+        except Exception as error:  # noqa: BLE001 -- whatever it is, a visitor who gives up must not go unnoticed
+            with suppress(Surprise):
+                journal.surprise(f"a visitor gave up: {error!r}")
 
     visitors = [Visitor(site, journal, people, random.Random(seed + number), breath) for number in range(clients)]  # noqa: S311 -- no secrets
-    threads = [threading.Thread(target=one.go_on, name="visitor") for one in visitors]
-    threads.append(threading.Thread(target=watch, name="witness"))
+    threads = [
+        threading.Thread(target=until_the_end, args=(go_on,)) for go_on in (watch, *(one.go_on for one in visitors))
+    ]
     for thread in threads:
         thread.start()
     try:

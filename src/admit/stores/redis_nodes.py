@@ -36,8 +36,8 @@ _T = TypeVar("_T")
 
 FAILURES = (RedisError, RedisClusterException, OSError)
 
-# What only reads. It may be asked again, and is what nearly every request does, so that it is not looked whether the
-# connection lives before each of these.
+# What only reads. It may be asked again, so that nobody has to look before each whether its connection lives, for which
+# nearly every request would pay.
 _READING = frozenset({"GET", "GETRANGE", "ZRANGE", "ZSCORE", "SCAN", "EXISTS", "CLUSTER"})
 # A connection that was idle for so many seconds may have died in the meantime: look before use.
 _LOOK_AFTER = 1.0

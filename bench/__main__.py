@@ -9,7 +9,20 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import dropin, enumeration, hashing, imports, observing, people, report, revocation, rotation, scale, stores
+from bench import (
+    dropin,
+    enumeration,
+    hashing,
+    imports,
+    load,
+    observing,
+    people,
+    report,
+    revocation,
+    rotation,
+    scale,
+    stores,
+)
 from bench.rounds import added, interleave, stay_on_one_core
 
 
@@ -19,22 +32,16 @@ def main() -> None:
     parser.add_argument(
         "what",
         choices=[
-            "dropin",
-            "stores",
-            "scale",
-            "revocation",
-            "rotation",
-            "enumeration",
-            "hashing",
-            "imports",
-            "people",
-            "observing",
+            *("dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports", "people"),
+            *("observing", "load"),
         ],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (default: %(default)s)")
     parser.add_argument("--rotations", type=int, default=1000, help="rotations of one session (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=10, help="load: how long (default: %(default)s)")
+    parser.add_argument("--clients", type=int, default=16, help="load: how many visit at once (default: %(default)s)")
     parser.add_argument("--huge", action="store_true", help="scale: ten million sessions in PostgreSQL too (10 GB)")
     parser.add_argument("--any-core", action="store_true", help="let servers run on other cores than the requests")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target was missed")
@@ -51,6 +58,8 @@ def main() -> None:
         sys.exit(1 if run_imports() > imports.TARGET and options.check else 0)
     elif options.what == "observing":
         sys.exit(1 if run_observing(options.rounds, options.requests) > observing.TARGET and options.check else 0)
+    elif options.what == "load":
+        sys.exit(0 if run_load(options.clients, options.minutes) or not options.check else 1)
     elif options.what == "people":
         run_people()
     elif options.what == "enumeration":
@@ -155,6 +164,16 @@ def run_people() -> None:
     table = "\n".join([people.HEAD, "", head, "|---|---|---|---|---|---|", *rows])
     print(table)
     report.write_text("people", table, command=report.command_line(), at=datetime.now(UTC))
+
+
+def run_load(clients: int, minutes: float) -> bool:
+    """Let clients visit, and break things under them; tell whether all that was promised was kept."""
+    found = load.measure(clients, minutes)
+    print(load.tables(found))
+    command, at = report.command_line(), datetime.now(UTC)
+    report.write_text("load", load.tables(found), command=command, at=at)
+    report.write_json("load", load.as_json(found), command=command, at=at)
+    return found.is_good
 
 
 def run_enumeration() -> None:

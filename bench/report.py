@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,7 +59,6 @@ def table(rows: list[Row]) -> str:
 
 def write(name: str, rows: list[Row], *, note: str, command: str, at: datetime) -> None:
     """Write ``<name>.md`` and ``<name>.json`` to the folder of results."""
-    machine, versions = _machine(), _versions()
     write_text(name, f"Medians, the middle half in brackets. {note}\n\n{table(rows)}", command=command, at=at)
     figures = [
         {
@@ -72,7 +71,12 @@ def write(name: str, rows: list[Row], *, note: str, command: str, at: datetime) 
         }
         for row in rows
     ]
-    record = {"command": command, "date": f"{at:%Y-%m-%d}", "machine": machine, "versions": versions, "rows": figures}
+    write_json(name, {"rows": figures}, command=command, at=at)
+
+
+def write_json(name: str, figures: dict[str, Any], *, command: str, at: datetime) -> None:
+    """Write ``<name>.json`` to the folder of results, with what it was measured by and on."""
+    record = {"command": command, "date": f"{at:%Y-%m-%d}", "machine": _machine(), "versions": _versions(), **figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,12 +37,21 @@ def serving(program: Path, **environment: str) -> Iterator[str]:
 
 
 @contextmanager
-def running(command: list[str], port: int, environment: dict[str, str], folder: Path = ROOT) -> Iterator[None]:
-    """Run a command that serves at ``port`` until the block ends."""
-    process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL)  # noqa: S603
+def running(
+    command: list[str], port: int, environment: dict[str, str], folder: Path = ROOT, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command that serves at ``port`` until the block ends, and yield its process.
+
+    What it says goes to the end of ``log``, and without one to where this process says it.
+    """
+    with ExitStack() as stack:
+        said = stack.enter_context(log.open("ab")) if log else None
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
     try:
         _wait_for(port, process)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(_PATIENCE)

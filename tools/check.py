@@ -1,4 +1,4 @@
-"""Lint, formatting and types; stops at the first that fails."""
+"""Lint, formatting, types and what containers are made of; stops at the first that fails."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ STEPS = {
     "mypy": ["mypy", "--no-error-summary"],
     "pyright": ["pyright"],
     "public types": ["pyright", "--verifytypes", "admit", "--ignoreexternal"],
+    "container": ["hadolint", "deploy/Containerfile"],
+    "compose": ["check-jsonschema", "--quiet", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml"],
 }
 
 
 def check() -> None:
     """Run every step in order."""
     # pyright asks the first Python on the path where packages are; its --pythonpath does not reach --verifytypes.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    programs = Path(sys.executable).parent
+    path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
     for name, command in STEPS.items():
         print(f"== {name}", flush=True)
-        module = [sys.executable, "-m", *command]
+        program = [str(programs / command[0]), *command[1:]]
         env = {**os.environ, "PATH": path}
-        if subprocess.run(module, cwd=ROOT, check=False, stdin=subprocess.DEVNULL, env=env).returncode:
+        if subprocess.run(program, cwd=ROOT, check=False, stdin=subprocess.DEVNULL, env=env).returncode:
             sys.exit(f"{name} failed. Its messages above say where.")
 
 

@@ -21,6 +21,10 @@ def main() -> None:
     # pip refuses a lock with hashes without the extras that are asked for, unless a package is named without as well.
     dev = _lock("dev", "--no-strip-extras")
     _lock("run", "--no-strip-extras", "--constraint", str(dev))
+    # What is in the container, and what makes the wheel for it; the same versions as the tests have.
+    extras = ("--extra", "server", "--extra", "postgres", "--extra", "redis", "pyproject.toml")
+    _lock("deploy", "--strip-extras", "--constraint", str(dev), *extras)
+    _lock("build", "--strip-extras", "--constraint", str(dev))
     # Programs of others, which need older versions of some packages than we have.
     _lock("adopting", "--strip-extras")
 
@@ -28,7 +32,8 @@ def main() -> None:
 def _lock(name: str, *options: str) -> Path:
     lock = REQUIREMENTS / f"{name}.txt"
     source = str(REQUIREMENTS / f"{name}.in")
-    subprocess.run([*COMPILE, source, *options, "--output-file", str(lock)], check=True, stdin=subprocess.DEVNULL)
+    command = [*COMPILE, source, *options, "--output-file", str(lock)]
+    subprocess.run(command, cwd=REQUIREMENTS.parent, check=True, stdin=subprocess.DEVNULL)
     return lock
 
 

@@ -25,9 +25,10 @@ PROGRAMS = {
     "npm": ["nodejs", "npm"],
     "redis-server": ["redis-server"],
     "postgres": ["postgresql"],
+    "nginx": ["nginx"],
 }
 #: The marks of tests that take long and say the same on every Python.
-ONCE = ("browser", "docs", "removal", "adopting")
+ONCE = ("browser", "docs", "removal", "adopting", "deployed")
 #: Where Debian keeps programs that are not on the path.
 ELSEWHERE = "usr/lib/postgresql/*/bin"
 

@@ -16,11 +16,15 @@ PAGES = sorted(
 )
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 
-#: A fenced block may be in these languages. Python is run, and of the console's lines the commands are checked.
-#: A diff is applied by the test of its guide.
+#: A fenced block may be in these languages. Python is run, and of the console's lines the commands are checked. A diff
+#: is applied by the test of its guide; nginx, units of systemd and the commands of containers are tried in
+#: tests/deployment.
 LANGUAGES = {
     "python",
     "console",
+    "nginx",
+    "ini",
+    "sh",
     "css",
     "diff",
     "text",

@@ -74,6 +74,13 @@ class PostgresServer:
             self._process.wait(_PATIENCE)
             self._process = None
 
+    def stop(self) -> None:
+        """Ask it to end without waiting for its clients, as who administers a machine does, and wait until it has."""
+        assert self._process is not None, "the server does not run"
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(_PATIENCE)
+        self._process = None
+
     def signal_all(self, number: int) -> None:
         """Send a signal to the server and to those of its processes that serve the connections."""
         assert self._process is not None, "the server does not run"

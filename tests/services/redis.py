@@ -49,7 +49,7 @@ class RedisServer:
         return self._process is not None
 
     def start(self) -> None:
-        """Start it, empty, and wait until it serves."""
+        """Start it, empty unless it was told to keep what it has, and wait until it serves."""
         self._process = subprocess.Popen(  # noqa: S603
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
@@ -61,6 +61,12 @@ class RedisServer:
             self._process.kill()
             self._process.wait(_PATIENCE)
             self._process = None
+
+    def stop(self) -> None:
+        """Ask it to end, as who administers a machine does, and wait until it has."""
+        self._running().terminate()
+        self._running().wait(_PATIENCE)
+        self._process = None
 
     def pause(self) -> None:
         """Let it keep its connections and say nothing, like a machine that hangs."""

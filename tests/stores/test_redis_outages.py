@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -395,3 +398,99 @@ def test_a_connection_that_was_idle_is_looked_at(redis_url: str) -> None:
     assert wire.can_read(timeout=30)
     _look(wire)
     assert wire._sock is None
+
+
+# -- started anew ----------------------------------------------------------------------------------
+
+
+def test_a_server_that_was_started_anew_costs_nothing(redis_server: RedisServer) -> None:
+    """Connections that were used a moment ago and have died with the server are replaced, whatever is asked first."""
+    store = open_impatient(redis_server.url)
+    node = store._nodes._node  # type: ignore[attr-defined]
+    for number in range(len(verbs(store, a_session()))):
+        session = a_session()
+        store.add_session(session)
+        wires = [node.connect() for _ in range(3)]
+        for wire in wires:
+            wire.connect()
+            node._idle.append((wire, time.monotonic()))
+        redis_server.kill()
+        redis_server.start()
+        verbs(store, session)[number]()
+    store.close()
+
+
+class Thief:
+    """A proxy in front of a server that can let an answer vanish, and the connection with it.
+
+    Args:
+        port: Where the server is.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._behind = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.steals = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near = self._listening.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self._behind))
+                for one, other, of_server in ((near, far, False), (far, near, True)):
+                    passing = partial(self._pass_on, one, other, of_server=of_server)
+                    threading.Thread(target=passing, daemon=True).start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket, *, of_server: bool) -> None:
+        with suppress(OSError), one, other:
+            while (said := one.recv(65536)) and not (of_server and self.steals.is_set()):
+                other.sendall(said)
+            if of_server:
+                self.steals.clear()
+            other.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def thief(redis_server: RedisServer) -> Iterator[Thief]:
+    """Return a proxy in front of a server of the test's own."""
+    thief = Thief(redis_server.port)
+    yield thief
+    thief.close()
+
+
+def test_what_changes_something_is_never_sent_twice(thief: Thief) -> None:
+    """A try whose answer was lost is counted once: sent again, it would cost an owner two of theirs."""
+    store = open_impatient(f"redis://127.0.0.1:{thief.port}")
+    minute = timedelta(minutes=1)
+
+    def spend() -> timedelta:
+        return store.spend("a", now=NOW, interval=minute, burst=3)
+
+    assert spend() == timedelta()
+    thief.steals.set()
+    with within_a_second():
+        spend()
+    assert spend() == timedelta()
+    assert spend() > timedelta()
+    store.close()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_only_reads_is_asked_again(thief: Thief, *, many: bool) -> None:
+    """A look-up whose answer was lost with its connection is made once more, on another connection."""
+    store = open_impatient(f"redis://127.0.0.1:{thief.port}")
+    session = a_session()
+    store.add_session(session)
+    thief.steals.set()
+    if many:
+        assert len(store._nodes.ask_all([("GET", f"admit:s:{session.id}")] * 2)) == 2
+    else:
+        assert store.get_session(session.id) == session
+    assert not thief.steals.is_set()
+    store.close()

@@ -2,8 +2,9 @@
 
 The driver's clients retry, wait and ask around when a node is silent, for seconds. A login must know within
 one second that the store is down, so this module takes the driver's connections and leaves its clients: a
-command is sent once, within the timeouts, and a failure is a failure. Nothing is ever sent twice, because
-a command whose answer was lost may have been carried out.
+command is sent once, within the timeouts, and a failure is a failure. What changes something is never sent
+twice, because a command whose answer was lost may have been carried out; what only reads is sent once more on
+a new connection if the old one has died, as all do when a server is started anew.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import os
 import weakref
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 from redis.retry import Retry
 
@@ -30,8 +32,13 @@ __all__ = ["FAILURES", "Command", "Node", "Nodes", "OneNode", "Wire", "scan", "s
 
 Command: TypeAlias = tuple[str | bytes | int, ...]
 
+_T = TypeVar("_T")
+
 FAILURES = (RedisError, RedisClusterException, OSError)
 
+# What only reads. It may be asked again, so that nobody has to look before each whether its connection lives, for which
+# nearly every request would pay.
+_READING = frozenset({"GET", "GETRANGE", "ZRANGE", "ZSCORE", "SCAN", "EXISTS", "CLUSTER"})
 # A connection that was idle for so many seconds may have died in the meantime: look before use.
 _LOOK_AFTER = 1.0
 
@@ -87,14 +94,12 @@ class Node:
 
     def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """Send many commands at once; the server's errors are among the answers."""
-        wire = self._take()
-        try:
+
+        def talk(wire: Wire) -> list[Any]:
             wire.send_packed_command(wire.pack_commands(commands))
-            answers = [_answer(wire) for _ in commands]
-        except BaseException:
-            wire.disconnect()
-            raise
-        self._idle.append((wire, monotonic()))
+            return [_answer(wire) for _ in commands]
+
+        answers = self._converse(talk, only_reads=all(command[0] in _READING for command in commands))
         return [
             self._ask(in_full(command)) if isinstance(answer, NoScriptError) else answer
             for command, answer in zip(commands, answers, strict=True)
@@ -110,10 +115,26 @@ class Node:
         self._idle = deque()
 
     def _ask(self, command: Command) -> Any:
-        wire = self._take()
-        try:
+        def talk(wire: Wire) -> Any:
             wire.send_command(*command)
-            answer = wire.read_response()
+            return wire.read_response()
+
+        return self._converse(talk, only_reads=command[0] in _READING)
+
+    def _converse(self, talk: Callable[[Wire], _T], *, only_reads: bool) -> _T:
+        wire, was_idle = self._take(looks=not only_reads)
+        try:
+            return self._on(wire, talk)
+        except ConnectionLost:
+            # The others are from the same time.
+            self.close()
+            if not (only_reads and was_idle):
+                raise
+        return self._on(self.connect(), talk)
+
+    def _on(self, wire: Wire, talk: Callable[[Wire], _T]) -> _T:
+        try:
+            answer = talk(wire)
         except ResponseError:
             self._idle.append((wire, monotonic()))
             raise
@@ -125,14 +146,14 @@ class Node:
         self._idle.append((wire, monotonic()))
         return answer
 
-    def _take(self) -> Wire:
+    def _take(self, *, looks: bool) -> tuple[Wire, bool]:
         try:
             wire, since = self._idle.pop()
         except IndexError:
-            return self.connect()
-        if monotonic() - since > _LOOK_AFTER:
+            return self.connect(), False
+        if looks or monotonic() - since > _LOOK_AFTER:
             _look(wire)
-        return wire
+        return wire, True
 
 
 class Nodes(Protocol):

@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from admit.model import IdentifierKind
+from admit.errors import ConfigurationError
+from admit.model import IdentifierKind
 
-__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "moment_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "kinds_of", "moment_of"]
+
+_KINDS = {str(kind): kind for kind in IdentifierKind}
 
 #: When something happened of which nobody has noted when.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,3 +63,21 @@ def _uuid(text: str) -> UUID | None:
     except ValueError:
         return None
     return found if str(found) == text else None
+
+
+def kinds_of(identifiers: Sequence[str] | Mapping[str, str]) -> dict[str, IdentifierKind]:
+    """Return which attribute is what kind of name.
+
+    Raises:
+        ConfigurationError: That is not said, or said wrongly.
+    """
+    found: Mapping[str, str] = (
+        identifiers if hasattr(identifiers, "items") else {name: name for name in identifiers}  # type: ignore[assignment]
+    )
+    if not found or not set(found.values()) <= set(_KINDS):
+        message = (
+            f"identifiers={identifiers!r} does not say which names are mail addresses. "
+            'Say what kind each is, as in {"login": "username", "mail": "email"}.'
+        )
+        raise ConfigurationError(message)
+    return {name: _KINDS[kind] for name, kind in found.items()}

@@ -12,7 +12,7 @@ from flask import current_app, render_template
 
 from admit.errors import IdentifierTaken, InvalidInput, MalformedBody, ReauthenticationRequired, SessionRequired
 from admit.feature import Shown, way_in
-from admit.flask.answers import add_error_headers
+from admit.flask.answers import add_error_headers, as_json
 from admit.flask.context import the_request
 from admit.flask.languages import said
 from admit.flask.phrases import phrases
@@ -55,6 +55,8 @@ class Pages:
         """Show what happened, or send the browser on."""
         if reply.to is not None:
             return self._send_on(reply.to)
+        if reply.file is not None:
+            return as_json(bound.action, reply, ctx.language)
         page = reply.page or bound.action.page or f"{bound.feature.name}/{bound.action.name}"
         return self._render(page, bound, ctx, reply=reply.body)
 

@@ -1,7 +1,8 @@
-"""Logging in by mail, a change of the address and its way back, and a new device, in Chromium."""
+"""Logging in by mail, a change of the address and its way back, a new device, export and closing, in Chromium."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,30 @@ def not_me(page: Page, browser: Browser, served: Site, stop: Callable[[str], Non
     at(page, "Your password has changed")
 
 
+def leave(page: Page, served: Site, stop: Callable[[str], None]) -> None:
+    """Take away all that is held, close the account, and come back after all."""
+    page.goto(f"{served.url}/account/sign-in")
+    fill(page, identifier=ADA, password=PASSWORD)
+    at(page, f"Hello, {ADA}")
+    stop("account")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all that we hold").click()
+    taken = json.loads(download.value.path().read_text())
+    assert download.value.suggested_filename.startswith("account-")
+    assert taken["account"]["identifiers"][0]["value"] == ADA
+    assert set(taken["held"]) >= {"account", "activity", "devices", "password"}
+    page.get_by_role("link", name="Close your account").click()
+    at(page, "Close your account")
+    stop("close")
+    fill(page)
+    at(page, "Your account is closed")
+    stop("closed")
+    page.goto(f"{served.url}/account/")
+    at(page, "Sign in")
+    fill(page, identifier=ADA, password=PASSWORD)
+    at(page, f"Hello, {ADA}")
+
+
 def walk(page: Page, browser: Browser, served: Site, stop: Callable[[str], None]) -> None:
     """Go through all of it."""
     walk_to_account(browser, served)
@@ -145,6 +170,7 @@ def walk(page: Page, browser: Browser, served: Site, stop: Callable[[str], None]
     by_link(page, browser, served, stop)
     change_and_back(page, browser, served, stop)
     not_me(page, browser, served, stop)
+    leave(page, served, stop)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
@@ -171,4 +197,4 @@ def test_the_flows_without_scripts(browser: Browser, served: Site) -> None:
     seen: list[str] = []
     walk(profile.new_page(), browser, served, seen.append)
     profile.close()
-    assert seen[-1] == "new-device-denied"
+    assert seen[-1] == "closed"

@@ -45,7 +45,8 @@ _SUBJECT = re.compile(r'_\("([^"]+)"')
 
 #: What a feature asks of the kernel, as it is written, and what is published for it.
 _ASKED = {
-    "ctx.admit(": ("LoggedIn", "LoginPending", "SessionEnded"),
+    "close_account(": ("AccountClosed", "SessionEnded"),
+    "ctx.admit(": ("AccountReopened", "LoggedIn", "LoginPending", "SessionEnded"),
     "ctx.evict(": ("PasswordChanged", "SessionEnded"),
     "ctx.confirm(": ("Reauthenticated", "SessionEnded"),
     "ctx.gate.revoke": ("SessionEnded",),

@@ -48,6 +48,7 @@ _KINDS = {
 
 #: What a client does about each error, by its code.
 WHAT_TO_DO = {
+    "account_locked": "Write to the operator, who can open it again.",
     "body_too_large": "Send less: 16 KiB at most.",
     "cross_site_request": "Send it from a page of the site, or name the page's origin in `ADMIT_TRUSTED_ORIGINS`.",
     "identifier_taken": "Choose another name.",

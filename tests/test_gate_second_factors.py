@@ -5,18 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from admit import tokens
-from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, VerificationRequired
+from admit.errors import (
+    ConfigurationError,
+    InvalidChallenge,
+    InvalidCredentials,
+    LockedAccount,
+    VerificationRequired,
+)
 from admit.events import Event, Events, LoggedIn, LoginPending
 from admit.gate import Gate
 from admit.model import Account, Admitted, Client, Credential, Factor, Identifier, IdentifierKind, Pending
 from admit.store import Stores
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
+
+if TYPE_CHECKING:
+    from admit.errors import (
+        AdmitError,
+    )
 
 KNOW, HAVE = frozenset({Factor.KNOW}), frozenset({Factor.HAVE})
 EMAIL = Identifier(IdentifierKind.EMAIL, "Ada@example.org", "ada@example.org")
@@ -158,11 +169,11 @@ def test_a_restored_login_proves_nothing(site: Site) -> None:
     assert isinstance(site.gate.admit("ada", "code", HAVE, pending=begun.token), Pending)
 
 
-@pytest.mark.parametrize("state", ["locked_at", "closed_at"])
-def test_a_locked_account_gets_no_session(site: Site, state: str) -> None:
-    """The right proof for an account that is locked or closed is refused like a wrong one, and nothing is left."""
+@pytest.mark.parametrize(("state", "refusal"), [("locked_at", LockedAccount), ("closed_at", InvalidCredentials)])
+def test_a_locked_account_gets_no_session(site: Site, state: str, refusal: type[AdmitError]) -> None:
+    """The right proof is told that an account is locked, a closed one is refused like a wrong one; nothing is left."""
     site.add(**{state: site.clock()})
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(refusal):
         site.gate.admit("ada", "password", KNOW, client=Client())
     assert site.store.count_sessions() == 0
     assert not any(isinstance(event, LoggedIn) for event in site.heard)

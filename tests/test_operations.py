@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from admit.errors import IdentifierTaken, InvalidChallenge, InvalidCredentials, InvalidInput, NotFound, StoreError
-from admit.events import AccountCreated, AccountLocked, AccountUnlocked, Event
+from admit.errors import IdentifierTaken, InvalidChallenge, InvalidInput, LockedAccount, NotFound, StoreError
+from admit.events import AccountClosed, AccountCreated, AccountLocked, AccountUnlocked, Event
 from admit.gate import Gate
-from admit.operations import create_account, lock_account, new_account, unlock_account
+from admit.operations import close_account, create_account, lock_account, new_account, unlock_account
 from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
@@ -99,7 +99,7 @@ def test_locking(house: House) -> None:
     assert house.gate.sessions_of(other.id) == [stays]
     assert house.gate.why(sessions[0].id).by == "admin:7"
     assert house.told[-1] == AccountLocked(at=house.clock(), subject=account.id, by="admin:7")
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(LockedAccount):
         house.gate.admit(account.id, "password")
     unlock_account(house.gate, house.store, account.id, at=house.clock(), by="admin:7")
     assert house.told[-1] == AccountUnlocked(at=house.clock(), subject=account.id, by="admin:7")
@@ -119,7 +119,21 @@ def test_locking_again(house: House) -> None:
     assert house.store.get_account(account.id).locked_at == at
 
 
-@pytest.mark.parametrize("change", [lock_account, unlock_account])
+def test_closing(house: House) -> None:
+    """Closing ends the sessions and the links, is told after it was done, and its time stays if it is done again."""
+    account, at = house.account(), house.clock()
+    session = house.gate.admit(account.id, "password").session
+    link = house.gate.challenge("password_reset", account.id, session.idle)
+    assert close_account(house.gate, house.store, account.id, at=at, by="owner") == 1
+    assert house.told[-1] == AccountClosed(at=at, subject=account.id, by="owner")
+    assert house.gate.sessions_of(account.id) == []
+    with pytest.raises(InvalidChallenge):
+        house.gate.take("password_reset", link)
+    assert close_account(house.gate, house.store, account.id, at=at.replace(year=2030)) == 0
+    assert house.store.get_account(account.id).closed_at == at
+
+
+@pytest.mark.parametrize("change", [lock_account, unlock_account, close_account])
 def test_nobody(house: House, change: object) -> None:
     """An account that is not there can't be locked or unlocked, and nothing is told."""
     with pytest.raises(NotFound):
@@ -172,7 +186,7 @@ def test_no_login_slips_past_a_lock(house: House) -> None:
             for _ in range(3):
                 try:
                     house.gate.admit(subject, "password")
-                except InvalidCredentials:
+                except LockedAccount:
                     return
 
         def lock(subject: str = account.id, together: Barrier = together) -> None:

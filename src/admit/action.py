@@ -62,6 +62,7 @@ class Reply(Generic[_T]):
         body: A typed value: the body of the JSON answer, and ``reply`` in the template. ``None`` for no body.
         page: The template that shows it, without ``.html``; the action's own when it is missing.
         to: Where a browser goes instead: the full name of an action (``"devices.show"``) or a path.
+        file: What the body is called as a file, which browsers keep instead of showing a page.
 
     .. versionadded:: 0.2
     """
@@ -69,6 +70,7 @@ class Reply(Generic[_T]):
     body: _T
     page: str | None = None
     to: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Context:
         """End a login: the client gets a session, or is told what is still missing.
 
         Raises:
-            InvalidCredentials: The account is locked or closed.
+            AdmitError: The account is locked or closed, or its address is yet to be confirmed.
         """
         become = self.gate.admit(
             subject,
@@ -134,14 +134,14 @@ class Context:
             replacing=self.session,
             client=self.client,
             remember=remember,
+            of_account=True,
         )
         if isinstance(become, Pending):
             self.pending = become
             return Reply(Signed(status="pending", needs=list(become.needs)), to=self._next_proof(become))
         self.admitted, self.pending_token = become, None
         for feature in self.features.values():
-            if feature.ends_at_login:
-                self.gate.challenges.void(subject, kind=feature.name)
+            feature.let_in(self, become)
         if self.devices.recognize(self.marks, subject) is None:
             for feature in self.features.values():
                 feature.meet(self, become.session)

@@ -5,6 +5,7 @@
     Exception
     ├── AdmitError                      the client's doing; code and message may be shown
     │   ├── InvalidCredentials      401 unknown identifier, wrong secret, closed account: one face
+    │   ├── LockedAccount           403 the account is locked; told only after the right proof
     │   ├── InvalidChallenge        401 a link or a code that is unknown, used or too old
     │   ├── SessionRequired         401 nobody is logged in, or no longer
     │   ├── ReauthenticationRequired 403 the last authentication is too long ago
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidChallenge",
     "InvalidCredentials",
     "InvalidInput",
+    "LockedAccount",
     "MailRefused",
     "MalformedBody",
     "NotFound",
@@ -229,6 +231,17 @@ class VerificationRequired(AdmitError):
     code: ClassVar[str] = "verification_required"
     status: ClassVar[int] = 403
     message: ClassVar[str] = "Please confirm your mail address first, by the link that we have sent you."
+
+
+class LockedAccount(AdmitError):
+    """The account is locked by whoever runs the site; told only to who has proven that it is theirs.
+
+    .. versionadded:: 0.2
+    """
+
+    code: ClassVar[str] = "account_locked"
+    status: ClassVar[int] = 403
+    message: ClassVar[str] = "This account is locked. Please write to whoever runs this site."
 
 
 class IdentifierTaken(AdmitError):

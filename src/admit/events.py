@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountClosed",
     "AccountCreated",
+    "AccountErased",
     "AccountLocked",
+    "AccountReopened",
     "AccountUnlocked",
     "Event",
     "Events",
@@ -165,9 +167,28 @@ class AccountUnlocked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed(Event):
-    """An account was closed for good; ``by`` says who did it."""
+    """An account was closed: its sessions have ended, and it is erased later; ``by`` says who did it."""
 
     said: ClassVar[Text | None] = Text("Your account was closed.")
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReopened(Event):
+    """The owner of a closed account has come back in time, by logging in with ``method``."""
+
+    said: ClassVar[Text | None] = Text("Your account was opened again, because you signed in.")
+
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountErased(Event):
+    """All that is kept of a closed account is gone, or goes right after this; told again if that was interrupted.
+
+    Subscribe to it to erase what the application itself keeps of the account.
+    """
 
     by: str | None = None
 

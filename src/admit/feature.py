@@ -18,10 +18,10 @@ from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from admit.events import Events
-    from admit.model import Account, Client, Session
+    from admit.model import Account, Admitted, Client, Session
     from admit.store import Stores
 
 __all__ = [
@@ -89,6 +89,11 @@ class Feature(Settings):
         """Whether accounts can be used only once their mail address is confirmed."""
         return False
 
+    @property
+    def reopens_within(self) -> timedelta | None:
+        """How long a login opens a closed account again, if this feature lets people close theirs."""
+        return None
+
     def missing(self, features: Mapping[str, Feature]) -> str | None:
         """Return what this feature lacks among the others to work, as a sentence that says what to add."""
         del features
@@ -133,6 +138,40 @@ class Feature(Settings):
         """
         del ctx, account
         return None
+
+    def let_in(self, ctx: Context, admitted: Admitted) -> None:
+        """Do what a login needs of this feature once its session has begun; whoever overrides it calls this, too.
+
+        Args:
+            ctx: The request.
+            admitted: The login, and whether it has opened a closed account again.
+        """
+        if self.ends_at_login:
+            ctx.gate.challenges.void(admitted.session.subject, kind=self.name)
+
+    def export(self, ctx: Context, account: Account) -> Any:
+        """Return what this feature holds of an account, for its owner to take away, or ``None`` for nothing.
+
+        Never a secret nor a hash: the file lies in a folder of downloads. As it is here, when each credential of this
+        kind was made and last used.
+
+        Args:
+            ctx: The request.
+            account: Whose it is.
+        """
+        mine = [one for one in ctx.credentials.list_credentials(account.id) if one.kind == self.name]
+        return [{"created_at": one.created_at, "used_at": one.used_at} for one in mine] or None
+
+    def erase(self, stores: Stores, account: Account) -> None:
+        """Erase what this feature keeps of an account; its sessions, credentials and challenges are gone already.
+
+        It may be called again, if it was interrupted.
+
+        Args:
+            stores: What keeps what.
+            account: Which account is erased, as it was.
+        """
+        del stores, account
 
     def meet(self, ctx: Context, session: Session) -> None:
         """Do what a login on a device that is not known to be its owner's needs of this feature.

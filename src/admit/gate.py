@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
+from admit.admission import Admission
 from admit.challenges import Challenges
-from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, VerificationRequired
+from admit.errors import AdmitError, ConfigurationError, InvalidChallenge
 from admit.events import LoggedIn, LoginFailed, LoginPending, Reauthenticated
 from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
 from admit.sessions import Sessions, checked_subject, ended_event
@@ -40,6 +41,7 @@ class Gate(Sessions):
         stores: Where accounts, credentials and challenges are kept; only who has accounts needs them.
         second_factors: The methods that are second factors: whoever has a credential of one needs it to log in.
         verified_only: Whether an account can be used only once its mail address is confirmed.
+        grace: How long a closed account is opened again by a login; ``None`` for never.
 
     .. versionadded:: 0.1
     """
@@ -54,13 +56,17 @@ class Gate(Sessions):
         stores: Stores | None = None,
         second_factors: Collection[str] = (),
         verified_only: bool = False,
+        grace: timedelta | None = None,
     ) -> None:
         super().__init__(store, settings, clock=clock, events=events)
-        self._accounts = stores.accounts if stores else None
         self._credentials = stores.credentials if stores else None
         self._challenges = Challenges(stores.challenges, clock) if stores and stores.challenges else None
         self._second_factors = frozenset(second_factors)
-        self.verified_only = verified_only
+        accounts = stores.accounts if stores else None
+        #: What every login meets, once it has proven all that it has to.
+        self.admission: Admission = Admission(
+            accounts, clock=clock, events=self.events, verified_only=verified_only, grace=grace
+        )
 
     # -- beginning -------------------------------------------------------------------------------
 
@@ -76,6 +82,7 @@ class Gate(Sessions):
         remember: bool = False,
         duration: timedelta | None = None,
         fresh: bool = True,
+        of_account: bool = False,
     ) -> Admitted | Pending:
         """Begin a session for ``subject``, who has proven who they are, or say what is still missing.
 
@@ -89,10 +96,12 @@ class Gate(Sessions):
             remember: Whether the session outlives the browser.
             duration: How long a remembered session lives, used or not, instead of what the settings say.
             fresh: Whether the person has proven it just now.
+            of_account: Whether the subject has to be an account, and one that is gone meanwhile gets no session.
 
         Raises:
             InvalidChallenge: The half-done login is unknown, too old, done already, or somebody else's.
-            InvalidCredentials: The account is locked or closed.
+            InvalidCredentials: The account is closed, or gone.
+            LockedAccount: The account is locked.
             VerificationRequired: The account's mail address is not confirmed, and has to be.
             StoreError: The store did not do it; no session has begun.
             TypeError: The subject is no text.
@@ -107,22 +116,21 @@ class Gate(Sessions):
         needs = policy.missing(proofs, self._enrolled(checked_subject(subject)))
         if needs:
             return self._postpone(subject, proofs, needs, client, _noted(remember=remember, duration=duration))
-        return self._begin(subject, proofs, method, client, replacing, remember=remember, duration=duration)
+        new = self._new_session(subject, proofs, client, remember=remember, duration=duration)
+        return self._begin(new, method, replacing, of_account=of_account)
 
-    def _begin(  # noqa: PLR0913 -- what a session is made of
+    def _new_session(
         self,
         subject: str,
         proofs: tuple[Authentication, ...],
-        method: str,
         client: Client,
-        replacing: Session | None,
         *,
         remember: bool,
         duration: timedelta | None,
-    ) -> Admitted:
+    ) -> Session:
         now = self._clock()
         idle, absolute = self.settings.lifetimes(remember=remember, duration=duration)
-        new = Session(
+        return Session(
             id=tokens.new_id(),
             subject=subject,
             secret_hash=b"",
@@ -136,6 +144,9 @@ class Gate(Sessions):
             authentications=proofs,
             client=client,
         )
+
+    def _begin(self, new: Session, method: str, replacing: Session | None, *, of_account: bool) -> Admitted:
+        now, subject, client = new.created_at, new.subject, new.client
         session, token = rotation.with_first_secret(new, now)
         login = LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client)
         # A login with the right credentials begins a session even if the old one has just been ended.
@@ -143,27 +154,17 @@ class Gate(Sessions):
         if told is None:
             with self.events.telling(login) as told:
                 self.store.add_session(session)
-        self._refuse_the_barred(session, method, now)
+        try:
+            is_proven = bool(session.authentications)
+            has_reopened = self.admission.enter(subject, method, is_proven=is_proven, of_account=of_account)
+        except AdmitError as refusal:
+            self._end(session, EndReason.REVOKED, now, by="admission")
+            reason = refusal.reason
+            self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=client))
+            raise
         self._enforce_cap(session, now)
         told.publish(login)
-        return Admitted(session, token)
-
-    def _refuse_the_barred(self, session: Session, method: str, now: datetime) -> None:
-        """End a session that nobody holds yet if its account may have none.
-
-        Asked once the session is in the store: whoever locks an account ends its sessions after that, so that a
-        login at the same moment is caught by one of the two.
-        """
-        account = self._accounts.get_account(session.subject) if self._accounts else None
-        if account is None:
-            return
-        is_barred = not account.is_open
-        if is_barred or (self.verified_only and not account.is_verified):
-            self._end(session, EndReason.REVOKED, now, by="admission")
-            reason = "locked or closed" if is_barred else "address not confirmed"
-            subject, client = session.subject, session.client
-            self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=client))
-            raise InvalidCredentials(reason=reason) if is_barred else VerificationRequired(reason=reason)
+        return Admitted(session, token, has_reopened)
 
     # -- second factors --------------------------------------------------------------------------
 

@@ -142,10 +142,14 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A login that ended in a session, and the token for the client: shown once, kept nowhere."""
+    """A login that ended in a session, and the token for the client: shown once, kept nowhere.
+
+    ``has_reopened`` says whether the account had been closed, and is open again for it.
+    """
 
     session: Session
     token: str = field(repr=False)
+    has_reopened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What an operator does with accounts: to make one, to lock it and to open it again.
+"""What is done with accounts: to make one, to lock it and to open it again, and to close it.
 
 Whoever locks an account wants its owner, or the thief in their place, to be out now: not when the session ends by
 itself, and not when the page is next loaded from somewhere else. So the account is locked first, and what rests on it
@@ -8,11 +8,13 @@ ends after that: a login at the same moment finds either the lock, or its sessio
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from admit import identifiers, tokens
-from admit.errors import InvalidInput, NotFound, StoreError, Text
-from admit.events import AccountCreated, AccountLocked, AccountUnlocked
+from admit.changing import change_account
+from admit.errors import InvalidInput, Text
+from admit.events import AccountClosed, AccountCreated, AccountLocked, AccountUnlocked
 from admit.model import Account
 
 if TYPE_CHECKING:
@@ -22,12 +24,8 @@ if TYPE_CHECKING:
     from admit.gate import Gate
     from admit.model import Credential, Identifier
     from admit.store import AccountStore
-    from admit.telling import Telling
 
-__all__ = ["create_account", "lock_account", "new_account", "unlock_account"]
-
-# How often to try again when somebody else changes the account at the same moment.
-_TRIES = 20
+__all__ = ["close_account", "create_account", "lock_account", "new_account", "unlock_account"]
 
 
 def new_account(
@@ -113,7 +111,7 @@ def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: dat
     .. versionadded:: 0.2
     """
     told = gate.events.telling(AccountLocked(at=at, subject=account_id, by=by))
-    _set_lock(accounts, account_id, at, told)
+    change_account(accounts, account_id, partial(_locked, at=at), told)
     # A link that was sent out before must not open the account when it is unlocked again.
     gate.challenges.void(account_id)
     ended = gate.revoke_all(account_id, by=by)
@@ -131,21 +129,35 @@ def unlock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: d
     .. versionadded:: 0.2
     """
     told = gate.events.telling(AccountUnlocked(at=at, subject=account_id, by=by))
-    _set_lock(accounts, account_id, None, told)
+    change_account(accounts, account_id, partial(_locked, at=None), told)
     told.publish()
 
 
-def _set_lock(accounts: AccountStore, account_id: str, locked_at: datetime | None, told: Telling) -> None:
-    for _ in range(_TRIES):
-        account = accounts.get_account(account_id)
-        if account is None:
-            raise NotFound(reason="no such account")
-        # The time of the first lock stays.
-        if (account.locked_at is None) == (locked_at is None):
-            return
-        with told:
-            replaced = accounts.replace_account(account, replace(account, locked_at=locked_at))
-        if replaced:
-            return
-    message = "The account was changed by others again and again."
-    raise StoreError(message)
+def close_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:
+    """Close an account: its sessions and links end; return how many sessions did.
+
+    It is erased once the grace is over (:func:`admit.erasure.erase_closed`); a login before that opens it again.
+    Closing a closed one ends what there may be left, and the time at which it was closed first stays. The arguments are
+    those of :func:`lock_account`.
+
+    Raises:
+        NotFound: There is no such account.
+        StoreError: Others kept changing the account.
+
+    .. versionadded:: 0.2
+    """
+    told = gate.events.telling(AccountClosed(at=at, subject=account_id, by=by))
+    change_account(accounts, account_id, partial(_closed, at=at), told)
+    gate.challenges.void(account_id)
+    ended = gate.revoke_all(account_id, by=by)
+    told.publish()
+    return ended
+
+
+def _locked(account: Account, *, at: datetime | None) -> Account | None:
+    # The time of the first lock stays.
+    return None if (account.locked_at is None) == (at is None) else replace(account, locked_at=at)
+
+
+def _closed(account: Account, *, at: datetime) -> Account | None:
+    return None if account.closed_at is not None else replace(account, closed_at=at)

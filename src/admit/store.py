@@ -189,6 +189,10 @@ class AccountStore(Protocol):
         """Return at most ``limit`` accounts whose id follows ``after``, in the order of their ids."""
         ...
 
+    def list_closed(self, *, before: datetime, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts closed before ``before``, of those that :meth:`list_accounts` lists."""
+        ...
+
     def count_accounts(self) -> int:
         """Return how many accounts there are."""
         ...

@@ -20,14 +20,14 @@ from admit.errors import Throttled
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from admit.events import Events
     from admit.model import Client
     from admit.store import CounterStore
 
-__all__ = ["Attempt", "Counter", "Throttle", "ThrottleSettings", "network"]
+__all__ = ["Attempt", "Counter", "Throttle", "ThrottleSettings", "forget", "network"]
 
 _HOUR = timedelta(hours=1)
 
@@ -182,6 +182,23 @@ class Throttle:
 
         self._events.publish(Throttling(at=self._clock(), subject=subject, counter=counter.kind, client=client))
         raise Throttled(max(1, math.ceil(wait.total_seconds())))
+
+
+def forget(counters: CounterStore, names: Iterable[str], *, kinds: Iterable[str], devices: Iterable[str]) -> None:
+    """Forget what is counted of an account; what is counted of it together with an address comes to rest by itself.
+
+    Args:
+        counters: What counts.
+        names: What it is counted under: its id, and the canonical forms of its names.
+        kinds: What is counted besides, as :meth:`Throttle.allows` was told.
+        devices: The ids of the devices that it knows.
+
+    .. versionadded:: 0.2
+    """
+    counted = [("account",), ("mails",), *((kind,) for kind in kinds), *(("device", one) for one in devices)]
+    for name in names:
+        for kind, *parts in counted:
+            counters.reset_count(_key(kind, *parts, name))
 
 
 def network(address: str | None) -> str:

@@ -18,6 +18,9 @@ LAYERS = (
     {"settings", "policy", "store", "adopting", "events", "mail", "smtp", "background", "chain", "telling"},
     {
         "throttle",
+        "admission",
+        "changing",
+        "erasure",
         "gate",
         "rotation",
         "feature",

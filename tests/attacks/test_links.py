@@ -140,13 +140,17 @@ def test_040_older_tokens_are_dead(site: Site) -> None:
 
 @pytest.mark.parametrize("how", ["locked_at", "closed_at", "deleted"])
 def test_040_tokens_of_an_account_that_is_locked(site: Site, how: str) -> None:
-    """A link does not outlive its account's being locked, closed or deleted."""
+    """A link does not outlive its account's being locked, closed or deleted; its holder is told that it is locked."""
     token, account, store = site.reset_token(ADA), site.account(ADA), site.accounts.store
     if how == "deleted":
         store.delete_account(account.id)
     else:
         store.replace_account(account, replace(account, **{how: site.clock()}))
-    assert is_refused(choose(site.browser(), token))
+    answer = choose(site.browser(), token)
+    assert is_refused(answer) if how != "locked_at" else answer.json["code"] == "account_locked"
+    if how != "deleted":
+        assert store.replace_account(store.get_account(account.id), replace(account, locked_at=None, closed_at=None))
+        assert site.browser().sign_in(ADA).status_code == 200, "the password is what it was"
 
 
 def test_041_tokens_of_one_purpose_at_another_place(site: Site, thief: Browser) -> None:

@@ -261,12 +261,17 @@ def test_077_accounts_without_a_password(costs: Costs) -> None:
 
 @pytest.mark.parametrize("how", ["locked_at", "closed_at"])
 def test_078_locked_accounts(site: Site, how: str) -> None:
-    """A locked account answers a right password as a wrong one, and no session begins."""
+    """Who has the right password is told that an account is locked; a closed one is answered as a wrong password is."""
     account = site.account(ADA)
     site.accounts.store.replace_account(account, replace(account, **{how: site.clock()}))
     right, wrong = site.browser().sign_in(ADA), site.browser().sign_in(ADA, WRONG_PASSWORD)
-    assert told(right) == told(wrong)
-    assert right.status_code == 401
+    unknown = site.browser().sign_in("nobody@people.example", WRONG_PASSWORD)
+    assert told(wrong) == told(unknown)
+    assert wrong.status_code == 401
+    if how == "closed_at":
+        assert told(right) == told(wrong)
+    else:
+        assert (right.status_code, right.json["code"]) == (403, "account_locked")
     assert site.login_manager.keeper.gate.sessions_of(account.id) == []  # type: ignore[union-attr]
 
 

@@ -37,6 +37,7 @@ def walk(page: Page, browser: Browser, site: Site, stop: Callable[[str], None], 
     _change(tour)
     _reset(tour)
     walk_by_mail(tour)
+    _leave(tour)
     _go_wrong(tour)
     _read_mails(tour)
 
@@ -138,6 +139,15 @@ def _reset(tour: Tour) -> None:
     tour.see("chosen", "Your password has changed")
     tour.follow("password-reset")
     tour.see_problem("reset-link-used")
+
+
+def _leave(tour: Tour) -> None:
+    tour.sign_in(ADA, PASSWORD)
+    tour.go("close")
+    tour.see("close", "Close your account")
+    fill(tour.page)
+    tour.see("closed", "Your account is closed")
+    tour.sign_in(ADA, PASSWORD)  # the mail says that it is open again
 
 
 def _go_wrong(tour: Tour) -> None:

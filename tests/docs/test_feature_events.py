@@ -99,6 +99,7 @@ def walk(site: Site) -> None:
     [_, other] = site.use(here, "devices.show").json["devices"]
     site.use(here, "devices.end", session_id=other["id"])
     site.use(here, "account.show")
+    site.use(here, "account.take_away")
     site.use(here, "account.sign_out")
     site.log_in(ADA, SECOND)
     site.use(here, "password_reset.ask", identifier=ADA)
@@ -120,6 +121,10 @@ def walk_by_mail(site: Site) -> None:
     site.log_in(ADA, FOURTH)
     site.use(site.client(), "new_device.deny", token=site.token())
     site.use(site.client(), "password_reset.choose", token=site.token(), password=THIRD)
+    for _ in range(2):  # the second login opens it again
+        site.use(site.log_in(ADA, THIRD), "closing.close")
+    site.use(here, "magic_link.ask", identifier=ADA)
+    site.use(here, "magic_link.use", token=site.token())
 
 
 def walk_on(site: Site) -> None:

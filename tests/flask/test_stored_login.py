@@ -31,6 +31,7 @@ from admit.model import EndReason
 from admit.settings import SessionSettings
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
+from admit.testing.samples import a_credential, an_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -550,6 +551,39 @@ def test_a_remember_cookie_of_somebody_who_is_gone() -> None:
     site.login_manager.user_loader(lambda _: None)
     assert who(site.client(remember_token=flask_login_cookie("key", "ada"))) is None
     assert site.login_manager.sessions.count() == 0
+
+
+@pytest.mark.parametrize("state", ["locked_at", "closed_at"])
+def test_a_remember_cookie_of_an_account_that_may_not_be_used(state: str) -> None:
+    """A remember cookie lets nobody in whose account is locked or closed, opens nothing, and is asked once."""
+    site = Site(SECRET_KEY="key")
+    site.login_manager.sessions.gate.admission.grace = timedelta(days=14)
+    account = site.store.add_account(an_account("ada", **{state: site.clock()}))
+    client = site.client(remember_token=flask_login_cookie("key", account.id))
+    assert who(client) is None
+    assert client.get_cookie("remember_token") is None
+    assert site.store.get_account(account.id) == account
+    assert site.login_manager.sessions.count() == 0
+
+
+def test_a_remember_cookie_is_no_second_factor() -> None:
+    """Whoever has a second factor is not logged in by a remember cookie alone, not for one request either."""
+    site = Site(SECRET_KEY="key")
+    gate = site.login_manager.sessions.gate
+    gate._second_factors = frozenset({"code"})
+    site.store.add_credential(a_credential(kind="code", subject="ada"))
+    client = site.client(remember_token=flask_login_cookie("key", "ada"))
+    assert who(client) is None
+    assert client.get_cookie("remember_token") is None
+
+
+def test_login_user_of_a_locked_account() -> None:
+    """Where there are accounts, logging in somebody whose account is locked is not done, as of one not active."""
+    site = Site()
+    account = site.store.add_account(an_account("ada", locked_at=site.clock()))
+    with site.app.test_request_context():
+        assert not login_user(User(account.id))
+        assert not current_user.is_authenticated
 
 
 def test_logging_out_gives_the_remember_cookie_up() -> None:

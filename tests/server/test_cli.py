@@ -170,6 +170,25 @@ def test_locking_and_unlocking(admit: Admit, folder: Path) -> None:
     assert json.loads(admit("user", "show", made["id"], "--json").stdout)["state"] == "open"
 
 
+def test_purging(admit: Admit, folder: Path) -> None:
+    """The purge erases who has closed their account long ago, and keeps who has done so lately."""
+    from dataclasses import replace
+    from datetime import UTC, datetime, timedelta
+
+    made, lately = create(admit), create(admit, "grace@example.org")
+    store = SqlStore(f"sqlite:///{folder}/admit.db")
+    for one, days in ((made, 15), (lately, 13)):
+        account = store.get_account(one["id"])
+        assert account
+        closed_at = datetime.now(UTC) - timedelta(days=days)
+        assert store.replace_account(account, replace(account, closed_at=closed_at))
+    store.close()
+    result = admit("purge")
+    assert result.exit_code == 0
+    assert result.stdout == "Removed 0 rows, and erased 1 account.\n"
+    assert [one["email"] for one in json.loads(admit("user", "list", "--json").stdout)] == ["grace@example.org"]
+
+
 @pytest.mark.parametrize("command", ["show", "lock", "unlock"])
 @pytest.mark.parametrize("name", ["nobody", "no\x00body", ""], ids=["unknown", "nul", "empty"])
 def test_nobody(admit: Admit, command: str, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from admit.model import Account
     from tests.stores.conftest import Place
 
 from tests.stores.conftest import HASH, KEYS
@@ -405,3 +406,60 @@ def test_a_table_with_a_rule_of_several_columns(open_place: Callable[..., Place]
     with pytest.raises(ConfigurationError):
         store.add_account(an_account("grace"))
     assert ADOPTED not in a_credential().details
+
+
+# -- closing ----------------------------------------------------------------------------------------------------------
+
+
+def closed(store: ModelAccounts, account_id: str) -> Account:
+    """Close an account, and return it."""
+    account = store.get_account(account_id)
+    assert account
+    assert store.replace_account(account, replace(account, closed_at=NOW))
+    found = store.get_account(account_id)
+    assert found
+    return found
+
+
+def test_a_closed_account(open_place: Callable[..., Place]) -> None:
+    """That a user has closed their account is noted beside the table, and opening it switches nobody on."""
+    place = open_place(is_active=mapped_column(Boolean, default=True))
+    store = place.store()
+    account_id = place.add(login="ada")
+    account = closed(store, account_id)
+    assert (account.closed_at, account.locked_at) == (NOW, None)
+    assert place.row(account_id, store).is_active is True
+    place.set(is_active=False)
+    off = store.get_account(account_id)
+    assert off
+    assert off.locked_at
+    assert store.replace_account(off, replace(off, closed_at=None))
+    assert place.row(account_id, store).is_active is False
+
+
+def test_closed_accounts_are_listed(place: Place) -> None:
+    """Closed accounts are listed page by page, and deleting one deletes its user and what is noted of it."""
+    store = place.store()
+    accounts = [closed(store, place.add(login=f"ada{number}")) for number in range(5)]
+    place.add(login="grace")
+    after, found = "", []
+    while page := store.list_closed(before=NOW + timedelta(seconds=1), after=after, limit=2):
+        found += page
+        after = page[-1].id
+    assert sorted(found, key=lambda one: one.id) == sorted(accounts, key=lambda one: one.id)
+    assert list(store.list_closed(before=NOW)) == []
+    assert all(store.delete_account(one.id) for one in found)
+    assert list(store.list_closed(before=NOW + timedelta(seconds=1))) == []
+    assert [one.label for one in store.list_accounts()] == ["grace"]
+
+
+def test_somebody_with_the_key_of_another(place: Place) -> None:
+    """Whoever gets the key of a user whom the application has deleted by itself is not closed, and not listed so."""
+    store = place.store()
+    account_id = place.add(login="ada")
+    closed(store, account_id)
+    place.set(LOGIN="eve")
+    another = store.get_account(account_id)
+    assert another
+    assert another.is_open
+    assert list(store.list_closed(before=NOW + timedelta(seconds=1), limit=1)) == []

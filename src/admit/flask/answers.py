@@ -79,7 +79,11 @@ def as_json(action: Action, reply: Reply[Any], language: str) -> Response:
     if reply.body is None:
         return current_app.response_class(status=HTTPStatus.NO_CONTENT)
     body = msgspec.json.encode(reply.body, enc_hook=lambda text: said(text, language))
-    return current_app.response_class(body, status=action.status, mimetype="application/json")
+    if reply.file is None:
+        return current_app.response_class(body, status=action.status, mimetype="application/json")
+    response = current_app.response_class(msgspec.json.format(body), status=action.status, mimetype="application/json")
+    response.headers.set("Content-Disposition", "attachment", filename=reply.file)
+    return response
 
 
 def as_problem(accounts: Accounts, error: AdmitError, language: str) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,13 +12,12 @@ from admit import tokens
 from admit.flask.current import active_login_manager
 from admit.flask.event_commands import EVENT_COLUMNS, event_row, event_store, events_commands
 from admit.flask.printing import as_json, moment, plain, print_row, print_rows, store_trouble_said
+from admit.flask.purging import in_batches, purge, purged_rows
 from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from admit.gate import Gate
     from admit.model import Ending
 
@@ -31,11 +29,11 @@ db_commands: AppGroup = AppGroup("db", help="Look after the tables of the store.
 admit_commands.add_command(sessions_commands)
 admit_commands.add_command(db_commands)
 admit_commands.add_command(events_commands)
+admit_commands.add_command(purge)
 
 #: A session's id that looks like an option.
 _DASHED_ID = re.compile(r"-[A-Za-z0-9_-]{21}")
 
-_PURGED_AT_ONCE = 1000
 _COLUMNS = ("id", "seen_at", "device", "address", "kind")
 
 
@@ -86,20 +84,14 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
 
 
 @sessions_commands.command("purge")
-@click.option(
-    "--batch",
-    type=click.IntRange(min=1),
-    default=_PURGED_AT_ONCE,
-    show_default=True,
-    help="How many rows to remove at once.",
-)
+@in_batches()
 def purge_sessions(batch: int) -> None:
     """Remove what is left of sessions whose time is over, and what features keep no longer.
 
-    The store is never locked for long: rows go in batches. Run it daily.
+    The store is never locked for long: rows go in batches. "purge" does this and more.
     """
     purged = 0
-    with store_trouble_said(), click.progressbar(_purged(batch), label="Purging", show_pos=True) as batches:
+    with store_trouble_said(), click.progressbar(purged_rows(batch), label="Purging", show_pos=True) as batches:
         for count in batches:
             purged += count
     click.echo(f"Removed {purged} rows.")
@@ -147,19 +139,6 @@ def list_settings() -> None:
     for settings in ALL_SETTINGS:
         for row in settings.describe():
             click.echo(f"{row.key}\n    {row.doc}\n    Takes {row.kind}; default {row.default}.")
-
-
-def _purged(batch: int) -> Iterator[int]:
-    accounts = active_login_manager().keeper.accounts
-    purges: list[Callable[[], int]] = [partial(_gate().purge, batch=batch)]
-    if accounts is not None:
-        features, stores = accounts.features.values(), accounts.stores
-        purges += [partial(feature.purge, stores, now=accounts.now(), batch=batch) for feature in features]
-    for purge in purges:
-        count = batch
-        while count >= batch:
-            count = purge()
-            yield count
 
 
 def _events_of(session_id: str) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from admit.flask.signals import (
     user_loaded_from_request,
 )
 from admit.flask.stored_login import StoredLogin, stored_keeper
-from admit.settings import SessionSettings, refuse_unknown_keys
+from admit.settings import refuse_unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from admit.events import Events
     from admit.feature import Feature
     from admit.flask.mixins import AnonymousUserMixin
+    from admit.settings import SessionSettings
 
 __all__ = ["LoginManager"]
 
@@ -127,22 +128,13 @@ class LoginManager(Refusals[UserT]):
         # The store is the manager's: a second application shares it, and the settings of the first.
         is_first = not isinstance(self.keeper, StoredLogin)
         if not isinstance(self.keeper, StoredLogin):
-            from admit.flask.opening import open_for
-            from admit.gate import Gate
+            from admit.flask.opening import gate_for, open_for
 
-            settings = self._settings or SessionSettings.from_mapping(app.config)
-            stores = open_for(app, self._source)
-            gate = Gate(
-                stores.sessions,
-                settings,
-                events=self._events,
-                clock=self._clock,
-                stores=stores,
-                second_factors=[name for name, feature in features.items() if feature.second_factor],
-                verified_only=any(feature.demands_verified for feature in features.values()),
+            self._stores = open_for(app, self._source)
+            gate = gate_for(
+                app, self._stores, features, settings=self._settings, events=self._events, clock=self._clock
             )
             self.keeper = StoredLogin(self, gate, CookieSettings.from_mapping(app.config))
-            self._stores = stores
         if features:
             from admit.flask.installing import install
 

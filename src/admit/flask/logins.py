@@ -32,7 +32,8 @@ def login_user(
 ) -> bool:
     """Log ``user`` in, and tell whether that was done: a user who is not active stays out.
 
-    Where accounts have second factors, whoever has enrolled one stays out until it was asked for.
+    Where accounts have second factors, whoever has enrolled one stays out until it was asked for; where accounts can be
+    locked and closed, so does whoever has one that is. One that was closed a short time ago is opened again.
 
     Args:
         user: The application's user object.

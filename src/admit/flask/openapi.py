@@ -19,6 +19,7 @@ from admit.errors import (
     BodyTooLarge,
     CrossSiteRequest,
     InvalidInput,
+    LockedAccount,
     MalformedBody,
     Overloaded,
     ReauthenticationRequired,
@@ -235,6 +236,8 @@ def _success(action: Action, schemas: _Schemas) -> dict[str, Any]:
 def _errors(action: Action) -> list[type[AdmitError]]:
     """Return what an action may answer instead, those first that it names itself."""
     found: list[type[AdmitError]] = [*action.errors, CrossSiteRequest, Unavailable]
+    if _logs_in(action):
+        found.append(LockedAccount)
     if action.demands is not Demand.NOTHING:
         found.append(SessionRequired)
     if action.demands is Demand.FRESH:

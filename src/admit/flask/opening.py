@@ -1,4 +1,4 @@
-"""Opening the store of an application."""
+"""Opening the store of an application, and the gate in front of it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from admit.flask.settings import StoreSettings
+from admit.gate import Gate
+from admit.settings import SessionSettings
 from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
     from flask import Flask
 
+    from admit.events import Events
+    from admit.feature import Feature
     from admit.store import Stores
 
-__all__ = ["open_for"]
+__all__ = ["gate_for", "open_for"]
 
 _RELATIVE = "sqlite:///"
 
@@ -43,6 +50,38 @@ def open_for(app: Flask, source: Any) -> Stores:
 
     max_age = settings.near_max_age.total_seconds()
     return replace(stores, sessions=NearStore(stores.sessions, entries=settings.near_entries, max_age=max_age))
+
+
+def gate_for(  # noqa: PLR0913 -- what a gate stands on
+    app: Flask,
+    stores: Stores,
+    features: Mapping[str, Feature],
+    *,
+    settings: SessionSettings | None,
+    events: Events | None,
+    clock: Callable[[], datetime],
+) -> Gate:
+    """Return the gate of ``app``, which demands of a login what the features say.
+
+    Args:
+        app: The application, for the settings of sessions when they are missing.
+        stores: What keeps what.
+        features: The features by name.
+        settings: How long sessions live.
+        events: Who is told.
+        clock: Returns the present time, aware and UTC.
+    """
+    graces = [one.reopens_within for one in features.values() if one.reopens_within is not None]
+    return Gate(
+        stores.sessions,
+        settings or SessionSettings.from_mapping(app.config),
+        events=events,
+        clock=clock,
+        stores=stores,
+        second_factors=[name for name, feature in features.items() if feature.second_factor],
+        verified_only=any(feature.demands_verified for feature in features.values()),
+        grace=max(graces, default=None),
+    )
 
 
 def _source(app: Flask, source: Any) -> Any:

@@ -19,7 +19,7 @@ from admit.errors import (
     SessionRequired,
 )
 from admit.feature import Face, Shown, way_in
-from admit.flask.answers import add_error_headers
+from admit.flask.answers import add_error_headers, as_json
 from admit.flask.context import the_request
 from admit.flask.languages import said
 from admit.flask.phrases import phrases
@@ -62,6 +62,8 @@ class Pages:
         """Show what happened, or send the browser on."""
         if reply.to is not None:
             return self._send_on(reply.to)
+        if reply.file is not None:
+            return as_json(bound.action, reply, ctx.language)
         page = reply.page or bound.action.page or f"{bound.feature.name}/{bound.action.name}"
         return self._render(page, bound, ctx, reply=reply.body)
 

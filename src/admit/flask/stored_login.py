@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import after_this_request
 from werkzeug.exceptions import ServiceUnavailable
 
-from admit.errors import ConfigurationError, StepUpRequired, StoreError
+from admit.errors import AdmitError, ConfigurationError, StepUpRequired, StoreError
 from admit.flask import remember, session_cookie
 from admit.flask.clients import client
 from admit.flask.context import configured, request_globals, the_request
@@ -135,21 +135,25 @@ class StoredLogin:
     def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> bool:
         """Log the user with this id in; the session that the client held ends.
 
-        ``False`` if a second factor is missing: the half-done login waits for it, and nobody is logged in.
+        ``False`` if a second factor is missing: the half-done login waits for it, and nobody is logged in. Neither is
+        anybody whose account is locked or closed, as nobody is who is not active.
         """
         stay = self.stay()
         if remembered and duration is None and configured("REMEMBER_COOKIE_DURATION") is not None:
             duration = remember.configured_duration()
-        with store_trouble():
-            admitted = self.gate.admit(
-                str(user_id),
-                "login",
-                replacing=stay.session,
-                client=client(),
-                remember=remembered,
-                duration=duration,
-                fresh=fresh,
-            )
+        try:
+            with store_trouble():
+                admitted = self.gate.admit(
+                    str(user_id),
+                    "login",
+                    replacing=stay.session,
+                    client=client(),
+                    remember=remembered,
+                    duration=duration,
+                    fresh=fresh,
+                )
+        except AdmitError:
+            return False
         if isinstance(admitted, Pending):
             PENDING.put_later(self.cookie, admitted.token)
             return False
@@ -202,7 +206,11 @@ class StoredLogin:
         user = None if subject is None else self._user(subject)
         if subject is None or user is None:
             return None
-        self.start(subject, remembered=True, duration=None, fresh=False)
+        if not self.start(subject, remembered=True, duration=None, fresh=False):
+            # Not once more at each request: it says no more then than it has said now.
+            self.stay().clear_remember_cookie = True
+            self._settle_later(self.stay())
+            return None
         self._login_manager._announce(user_loaded_from_cookie, user)  # noqa: SLF001
         return user
 

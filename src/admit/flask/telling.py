@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from admit.errors import (
     InvalidCredentials,
+    LockedAccount,
     ReauthenticationRequired,
     SessionRequired,
     VerificationRequired,
@@ -23,7 +24,7 @@ __all__ = ["tell_of_refusal"]
 
 _FORBIDDEN = {401, 403}
 #: Everyday answers, and those of logins, of which events of their own tell.
-_TOLD_ELSEWHERE = (SessionRequired, ReauthenticationRequired, InvalidCredentials, VerificationRequired)
+_TOLD_ELSEWHERE = (SessionRequired, ReauthenticationRequired, InvalidCredentials, LockedAccount, VerificationRequired)
 
 
 def tell_of_refusal(accounts: Accounts, error: AdmitError, action: str) -> None:

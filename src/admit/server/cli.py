@@ -13,6 +13,7 @@ from admit.flask.cli import db_commands, sessions_commands
 from admit.flask.context import application
 from admit.flask.event_commands import events_commands
 from admit.flask.printing import as_json, print_rows
+from admit.flask.purging import purge
 from admit.server.configuration import CONFIG, shown_settings
 from admit.server.pages import accounts_of
 from admit.server.program import Program, Setup, the_setup
@@ -45,6 +46,7 @@ main.add_command(user_commands)
 main.add_command(sessions_commands)
 main.add_command(db_commands)
 main.add_command(events_commands)
+main.add_command(purge)
 
 
 @main.command("run")

@@ -11,6 +11,7 @@ from admit.stores.memory_credentials import MemoryCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from admit.model import Account, Credential
 
@@ -74,6 +75,12 @@ class MemoryAccounts(MemoryCredentials):
         """Return at most ``limit`` accounts whose id follows ``after``, in the order of their ids."""
         with self._people_lock:
             return [self._accounts[one] for one in nsmallest(limit, (one for one in self._accounts if one > after))]
+
+    def list_closed(self, *, before: datetime, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts closed before ``before``, whose id follows ``after``, in that order."""
+        with self._people_lock:
+            closed = (one.id for one in self._accounts.values() if one.closed_at is not None and one.closed_at < before)
+            return [self._accounts[one] for one in nsmallest(limit, (one for one in closed if one > after))]
 
     def count_accounts(self) -> int:
         """Return how many accounts there are."""

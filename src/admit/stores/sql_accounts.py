@@ -15,6 +15,7 @@ from admit.stores.sql_statements import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from admit.model import Credential
     from admit.stores.sql_part import Run
@@ -47,6 +48,9 @@ class AccountStatements(Wording):
             f"{read} WHERE a.id = (SELECT account_id FROM {identifiers} WHERE key = ?) {order}"
         )
         self.list: str = self._marked(f"{read} WHERE a.id IN ({page}) {order}")
+        # By the key of the table, so that it is read once and never sorted; nobody waits for it.
+        closed = f"SELECT id FROM {accounts} WHERE closed_at < ? AND id > ? ORDER BY id LIMIT ?"
+        self.list_closed: str = self._marked(f"{read} WHERE a.id IN ({closed}) {order}")
         self.count: str = f"SELECT count(*) FROM {accounts}"
         self.replace: str = self._marked(
             f"UPDATE {accounts} SET created_at = ?, locked_at = ?, closed_at = ?, roles = ?, revision = revision + 1"
@@ -129,6 +133,10 @@ class SqlAccounts(SqlCredentials):
     def list_accounts(self, *, after: str = "", limit: int = 100) -> Sequence[Account]:
         """Return at most ``limit`` accounts whose id follows ``after``, in the order of their ids."""
         return self._read(self._for_accounts.list, after, limit)
+
+    def list_closed(self, *, before: datetime, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts closed before ``before``, whose id follows ``after``, in that order."""
+        return self._read(self._for_accounts.list_closed, microseconds(before), after, limit)
 
     def count_accounts(self) -> int:
         """Return how many accounts there are."""

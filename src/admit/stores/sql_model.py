@@ -12,18 +12,18 @@ from admit.model import Account, Identifier, IdentifierKind
 from admit.store import AccountStore, CredentialStore
 from admit.stores.sql_model_passwords import ModelCredentials, echo_of
 from admit.stores.sql_model_table import ModelTable
-from admit.stores.sql_model_values import EPOCH, Person
+from admit.stores.sql_model_values import EPOCH, Person, kinds_of
 from admit.stores.sql_spellings import spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from admit.model import Credential
     from admit.store import SessionStore
 
 __all__ = ["ModelAccounts"]
 
-_KINDS = {str(kind): kind for kind in IdentifierKind}
 _PAGE = 1000
 #: What a row is like.
 _NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None)
@@ -66,7 +66,7 @@ class ModelAccounts(ModelCredentials):
         beside: Any = None,
     ) -> None:
         column = verified if isinstance(verified, str) else None
-        self._table = ModelTable(session_factory, model, _kinds(identifiers), password, column)
+        self._table = ModelTable(session_factory, model, kinds_of(identifiers), password, column)
         self._keeps_passwords = password is not None
         self._trusts_addresses = verified is True
         self._source = beside
@@ -190,6 +190,15 @@ class ModelAccounts(ModelCredentials):
         """Return at most ``limit`` accounts whose id follows ``after``, in the order of their keys."""
         return [self._account(person) for person in self._table.page(after, limit)]
 
+    def list_closed(self, *, before: datetime, after: str = "", limit: int = 100) -> Sequence[Account]:
+        """Return at most ``limit`` accounts closed before ``before``, whose id follows ``after``, in that order."""
+        found: list[Account] = []
+        while len(found) < limit and (notes := self._notes.list_closed(before=before, after=after, limit=limit)):
+            after = notes[-1].id
+            # Without those whose user the application has deleted by itself, or has given another name since.
+            found += [one for one in map(self.get_account, (note.id for note in notes)) if one and one.closed_at]
+        return found[:limit]
+
     def count_accounts(self) -> int:
         """Return how many accounts there are."""
         return self._table.count()
@@ -219,7 +228,11 @@ class ModelAccounts(ModelCredentials):
         known = tuple(self._identifier(person, note, kind, value) for kind, value in person.names)
         account = note or Account(person.id, (), EPOCH)
         locked_at = account.locked_at or (None if person.is_active else EPOCH)
-        return replace(account, identifiers=known, locked_at=locked_at)
+        # A database may give the key of a user whom the application has deleted to another one, who has closed nothing.
+        noted = {one.key for one in account.identifiers}
+        is_meant = not noted or any(_noted_key(person.id, one.key) in noted for one in known)
+        closed_at = account.closed_at if is_meant else None
+        return replace(account, identifiers=known, locked_at=locked_at, closed_at=closed_at)
 
     def _identifier(self, person: Person, note: Account | None, kind: IdentifierKind, value: str) -> Identifier:
         key, verified_at = names.key_of(value) or "", person.verified_at
@@ -250,7 +263,8 @@ class ModelAccounts(ModelCredentials):
             kind: after.get(kind) for kind in {*before, *after} if before and after.get(kind) != before.get(kind)
         }
         verified_at = account.email.verified_at if account.email else None
-        return self._table.change(account.id, names=changed, is_active=account.is_open, verified_at=verified_at)
+        is_active = account.locked_at is None
+        return self._table.change(account.id, names=changed, is_active=is_active, verified_at=verified_at)
 
     def _forget(self, account_id: str) -> None:
         """Forget what is noted of an id: a database may give it to somebody else."""
@@ -265,7 +279,8 @@ def _values(account: Account) -> dict[IdentifierKind, str]:
 
 def _columns(account: Account) -> object:
     """Return what of an account may be in columns."""
-    return account.identifiers, account.is_open
+    # Not whether it is closed: its owner may open it again, and whom the application switches off meanwhile stays so.
+    return account.identifiers, account.locked_at is None
 
 
 def _note(account: Account) -> Account:
@@ -280,16 +295,3 @@ def _noted_key(account_id: str, key: str) -> str:
 
 def _nothing() -> None:
     """Bring up to date what has no tables."""
-
-
-def _kinds(identifiers: Sequence[str] | Mapping[str, str]) -> dict[str, IdentifierKind]:
-    found: Mapping[str, str] = (
-        identifiers if hasattr(identifiers, "items") else {name: name for name in identifiers}  # type: ignore[assignment]
-    )
-    if not found or not set(found.values()) <= set(_KINDS):
-        message = (
-            f"identifiers={identifiers!r} does not say which names are mail addresses. "
-            'Say what kind each is, as in {"login": "username", "mail": "email"}.'
-        )
-        raise ConfigurationError(message)
-    return {name: _KINDS[kind] for name, kind in found.items()}

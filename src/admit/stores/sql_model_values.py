@@ -9,13 +9,18 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, SmallInteger
 
+from admit.errors import ConfigurationError
+from admit.model import IdentifierKind
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-    from admit.model import IdentifierKind
+__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "kinds_of", "largest_of", "moment_of"]
 
-__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "largest_of", "moment_of"]
+_KINDS = {str(kind): kind for kind in IdentifierKind}
 
 #: When something happened of which nobody has noted when.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,3 +77,21 @@ def _uuid(text: str) -> UUID | None:
     except ValueError:
         return None
     return found if str(found) == text else None
+
+
+def kinds_of(identifiers: Sequence[str] | Mapping[str, str]) -> dict[str, IdentifierKind]:
+    """Return which attribute is what kind of name.
+
+    Raises:
+        ConfigurationError: That is not said, or said wrongly.
+    """
+    found: Mapping[str, str] = (
+        identifiers if hasattr(identifiers, "items") else {name: name for name in identifiers}  # type: ignore[assignment]
+    )
+    if not found or not set(found.values()) <= set(_KINDS):
+        message = (
+            f"identifiers={identifiers!r} does not say which names are mail addresses. "
+            'Say what kind each is, as in {"login": "username", "mail": "email"}.'
+        )
+        raise ConfigurationError(message)
+    return {name: _KINDS[kind] for name, kind in found.items()}

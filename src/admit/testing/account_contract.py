@@ -156,6 +156,20 @@ class AccountContract(AccountRaces):
         assert list(store.list_accounts(after=accounts[-1].id)) == []
         assert store.count_accounts() == len(accounts)
 
+    def test_lists_those_that_are_closed(self, store: AccountStore) -> None:
+        """Accounts that were closed before a time are listed in the order of their ids, a page at a time."""
+        times = [NOW - timedelta(microseconds=number) for number in range(5)]
+        closed = [an_account(f"user{number}", f"u{number}@x", closed_at=at) for number, at in enumerate(times)]
+        added(store, an_account("ada"), an_account("grace", locked_at=times[-1]), *closed)
+        due = sorted(closed[1:], key=lambda one: one.id)
+        assert list(store.list_closed(before=NOW)) == due
+        assert list(store.list_closed(before=NOW, limit=2)) == due[:2]
+        assert list(store.list_closed(before=NOW, after=due[1].id, limit=3)) == due[2:]
+        assert list(store.list_closed(before=NOW, after=due[-1].id)) == []
+        assert list(store.list_closed(before=times[-1])) == []
+        assert store.replace_account(due[0], replace(due[0], closed_at=None))
+        assert list(store.list_closed(before=NOW)) == due[1:]
+
     def test_another_object_sees_the_same(self, opener: Opener, store: AccountStore) -> None:
         """What one object keeps another that was opened on the same storage knows, also after the first is closed."""
         if not self.shared:

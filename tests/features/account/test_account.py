@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from admit.features.account import AccountPages
+from admit.feature import Feature
+from admit.features.account import AccountExported, AccountPages
 from tests.features.conftest import Phrases, Site
+
+if TYPE_CHECKING:
+    from admit.feature import Context
+    from admit.model import Account
 
 
 @pytest.fixture
@@ -86,3 +93,91 @@ def test_why_it_ended(site: Site) -> None:
     [session] = site.gate.sessions_of(site.store.list_accounts()[0].id)
     site.gate.revoke(session.id, by="admin")
     assert client.get("/").json["code"] == "session_revoked"
+
+
+# -- taking all of it away ---------------------------------------------------------------------------------------------
+
+
+class Diary(Feature):
+    """Holds something of everybody but Bob."""
+
+    name = "diary"
+
+    def export(self, ctx: Context, account: Account) -> Any:
+        """Return a line."""
+        del ctx
+        return None if account.label.startswith("bob") else [f"Dear {account.label}"]
+
+
+def test_all_that_is_held_is_a_file(face: str) -> None:
+    """The owner gets one file of JSON with the account and what each feature holds, and it is told that they did."""
+    site = Site(AccountPages(), Phrases(), Diary())
+    account = site.account(roles=frozenset({"editor"}))
+    client = site.client(face)
+    client.log_in()
+    answer = client.send("/export")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=account-{site.clock():%Y-%m-%d}.json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    now = site.clock().isoformat().replace("+00:00", "Z")
+    assert answer.json == {
+        "site": "app.example",
+        "exported_at": now,
+        "account": {
+            "id": account.id,
+            "identifiers": [{"kind": "email", "value": "Ada@example.org", "verified_at": now}],
+            "roles": ["editor"],
+            "created_at": now,
+        },
+        "held": {
+            "account": {"known_devices": [{"known_since": now}]},
+            "phrases": [{"created_at": now, "used_at": None}],
+            "diary": ["Dear Ada@example.org"],
+        },
+    }
+    assert site.of(AccountExported) == [AccountExported(at=site.clock(), subject=account.id)]
+
+
+def test_there_is_no_secret_in_it(site: Site) -> None:
+    """Neither what logs in, nor its hash, nor what opens a session or is known by a device, is in the file."""
+    account = site.account("bob@example.org")
+    client = site.client()
+    client.log_in("bob@example.org")
+    text = client.send("/export").text
+    kept = site.store.list_credentials(account.id)
+    assert len(kept) == 2
+    assert not any(one.secret in text or one.id in text for one in kept)
+    [session] = site.store.list_sessions(account.id)
+    assert session.secret_hash.hex() not in text
+    assert not any(cookie.value in text for cookie in client.http._cookies.values() if cookie.value)
+
+
+def test_it_takes_a_fresh_login(site: Site, face: str) -> None:
+    """Whoever sits at a session that was left open, or at none, gets nothing."""
+    client = site.client(face)
+    assert client.send("/export").status_code in {303, 401}
+    client.log_in()
+    site.pass_time(hours=2)
+    answer = client.send("/export")
+    assert answer.status_code == 403
+    assert "Content-Disposition" not in answer.headers
+    assert site.of(AccountExported) == []
+
+
+def test_it_is_made_so_often(site: Site, face: str) -> None:
+    """A script that asks for the file again and again gets it a few times, and then has to wait."""
+    client = site.client(face)
+    client.log_in()
+    assert [client.send("/export").status_code for _ in range(6)] == [200] * 5 + [429]
+    site.pass_time(minutes=10)
+    assert client.send("/export").status_code == 200
+
+
+def test_the_page_offers_it(site: Site) -> None:
+    """The page of the account has the button, and offers to close it only where that can be done."""
+    client = site.client("page")
+    client.log_in()
+    page = client.get("/").text
+    assert 'action="/account/export"' in page
+    assert "/account/close" not in page

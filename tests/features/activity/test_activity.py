@@ -10,6 +10,7 @@ from flask import Flask
 
 from admit import tokens
 from admit.chain import verify
+from admit.erasure import erase_account
 from admit.errors import ConfigurationError
 from admit.events import AccountLocked, LoggedIn, SecretRotated
 from admit.features.activity import Activity
@@ -17,7 +18,7 @@ from admit.features.activity.records import record_of
 from admit.flask import LoginManager, roles_required
 from admit.model import Client as Where
 from admit.model import Credential, EndReason, Outcome
-from admit.operations import lock_account
+from admit.operations import close_account, lock_account
 from admit.store import Stores
 from admit.stores.memory import MemoryStore
 from tests.features.conftest import PHRASE, Codes, Phrases, Site
@@ -169,11 +170,11 @@ def test_failures_are_recorded(site: Site) -> None:
     """A login that is refused after the right proof says why, and whose it was."""
     account = site.store.find_account("ada@example.org")
     lock_account(site.gate, site.store, account.id, at=site.clock(), by="admin:7")
-    assert site.client().log_in().status_code == 401
+    assert site.client().log_in().status_code == 403
     locked, ended, failed = [link.record for link in site.store.read_chain(after=0)]
     assert (locked.name, locked.actor, locked.client) == ("account_locked", "admin:7", Where())
     assert (ended.name, ended.actor) == ("session_ended", "admission")
-    assert (failed.name, failed.outcome, failed.reason) == ("login_failed", Outcome.FAILURE, "locked or closed")
+    assert (failed.name, failed.outcome, failed.reason) == ("login_failed", Outcome.FAILURE, "locked")
     assert (failed.subject, failed.actor, failed.client.address) == (account.id, None, "127.0.0.1")
 
 
@@ -382,3 +383,50 @@ def test_levels(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     logged_in(site)
     site.client().http.post("/api/account/phrase", headers={"Sec-Fetch-Site": "cross-site"})
     assert [one.levelname for one in caplog.records if one.name == "admit.events"] == ["INFO", "WARNING"]
+
+
+# -- taking it away, and forgetting it ---------------------------------------------------------------------------------
+
+
+def test_what_is_held(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export has all that is recorded about the owner, page by page, and does not name who else did something."""
+    monkeypatch.setattr("admit.features.activity._AT_ONCE", 2)
+    for _ in range(3):
+        logged_in(site)
+    logged_in(site, identifier="bob@example.org")
+    account = site.store.find_account("ada@example.org")
+    lock_account(site.gate, site.store, account.id, at=site.clock(), by="admin:7")
+    with site.app.test_request_context():
+        ctx = site.manager.keeper.accounts.context()
+    held = Activity().export(ctx, account)
+    assert [one["event"] for one in held] == ["account_locked", *["session_ended"] * 3, *["logged_in"] * 3]
+    assert held[-1] == {
+        "at": site.clock(),
+        "event": "logged_in",
+        "outcome": "success",
+        "method": "phrases",
+        "reason": None,
+        "by_owner": True,
+        "address": "127.0.0.1",
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
+        "details": {},
+    }
+    assert not held[0]["by_owner"]
+    assert "admin:7" not in repr(held)
+    assert Activity().export(ctx, site.account("new@example.org")) is None
+
+
+def test_it_is_erased_with_the_account(site: Site) -> None:
+    """When an account is erased nothing personal is left in the records about it, and the chain still holds."""
+    account = site.store.find_account("ada@example.org")
+    logged_in(site)
+    logged_in(site, identifier="bob@example.org")
+    close_account(site.gate, site.store, account.id, at=site.clock(), by="owner")
+    stores = site.manager.keeper.accounts.stores
+    assert erase_account(site.gate, stores, [Activity()], site.store.get_account(account.id), at=site.clock())
+    links = list(site.store.read_chain(after=0))
+    erased = [link.record.name for link in links if link.is_erased]
+    assert erased == ["logged_in", "session_ended", "account_closed", "account_erased"]
+    assert account.id not in repr(links)
+    assert verify(site.store).holds
+    assert site.store.list_events(subject=account.id) == []

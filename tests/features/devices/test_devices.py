@@ -99,3 +99,27 @@ def test_strangers_end_nothing(site: Site, face: str) -> None:
     answer = site.client(face).send(f"/devices/{devices(here)[0]['id']}", "DELETE")
     assert answer.status_code == (303 if face == "page" else 401)
     assert here.is_in
+
+
+def test_what_is_held(site: Site) -> None:
+    """An export has each login with its address, its device as that called itself, its times and its proofs."""
+    logged_in(site, "json")
+    logged_in(site, "json", "bob@example.org")
+    account = site.store.find_account("ada@example.org")
+    [session] = site.gate.sessions_of(account.id)
+    with site.app.test_request_context():
+        ctx = site.manager.keeper.accounts.context()
+    assert Devices().export(ctx, account) == [
+        {
+            "id": session.id,
+            "address": "127.0.0.1",
+            "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
+            "created_at": session.created_at,
+            "seen_at": session.seen_at,
+            "expires_at": session.expires_at,
+            "is_remembered": False,
+            "authentications": [{"method": "phrases", "factors": ["know"], "at": session.created_at}],
+        }
+    ]
+    site.gate.revoke_all(account.id)
+    assert Devices().export(ctx, account) is None

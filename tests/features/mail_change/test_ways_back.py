@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from admit import tokens
 from admit.features.mail_change import MailChange, MailRestored
 from admit.model import Credential
+from admit.operations import close_account
 from tests.features.conftest import ADA, PHRASE, Site
 from tests.features.mail_change.conftest import NEW, address, ask, changed, logged_in, press
 
@@ -210,3 +212,26 @@ def test_back_in_the_last_moment(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(site.store, "delete_credential", lambda _: False)
     assert press(site.client(), back) == 401
     assert address(site) == NEW
+
+
+def test_what_is_held(site: Site) -> None:
+    """An export has the old addresses that a way leads back to, and not the ways themselves."""
+    with site.app.test_request_context():
+        ctx = site.manager.keeper.accounts.context()
+    feature, account = MailChange(), site.store.get_account("ada")
+    assert feature.export(ctx, account) is None
+    link = changed(site, logged_in(site, "json"))
+    [held] = feature.export(ctx, account)
+    assert held["address"] == ADA
+    assert held["until"] == (site.clock() + timedelta(days=7)).isoformat()
+    assert not any(part in repr(held) for part in link.rpartition("/")[2].split("."))
+
+
+def test_a_way_back_to_a_closed_account(site: Site, face: str) -> None:
+    """A thief who closes what they have taken over does not keep its owner from taking it back, within the grace."""
+    site.gate.admission.grace = timedelta(days=14)
+    link = changed(site, logged_in(site, face))
+    close_account(site.gate, site.store, "ada", at=site.clock(), by="owner")
+    site.pass_time(days=6)
+    assert press(site.client(face), link) == 200
+    assert address(site) == ADA

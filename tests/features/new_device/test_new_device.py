@@ -16,6 +16,8 @@ from admit.events import LoggedIn
 from admit.feature import Feature
 from admit.features.new_device import DeviceDenied, DeviceMet, NewDevice
 from admit.model import Credential
+from admit.operations import close_account
+from admit.store import Stores
 from tests.features.conftest import ADA, Codes, Phrases, Site
 
 if TYPE_CHECKING:
@@ -310,6 +312,24 @@ def test_an_account_that_is_no_more(site: Site, face: str, state: str) -> None:
     else:
         site.store.replace_account(account, replace(account, locked_at=site.clock()))
     assert deny(site.client(face), link) == 401
+
+
+def test_a_closed_account(site: Site, face: str) -> None:
+    """A thief who closes the account does not keep its owner from ending what the thief has, within the grace."""
+    site.gate.admission.grace = timedelta(days=14)
+    link = told(site, site.client(face))
+    close_account(site.gate, site.store, "ada", at=site.clock(), by="owner")
+    site.pass_time(days=6)
+    assert deny(site.client(face), link) == 200
+
+
+def test_it_is_erased_with_the_account(site: Site) -> None:
+    """When an account is erased nothing is left of the mails that told of its logins."""
+    told(site, site.client())
+    [account] = site.store.list_accounts()
+    NewDevice().erase(site.manager.keeper.accounts.stores, account)
+    assert site.store.delete_challenges("new_device:ada") == 0
+    NewDevice().erase(Stores(site.store), account)
 
 
 @pytest.mark.parametrize("token", ["", "x", "A" * 22 + "." + "B" * 43])

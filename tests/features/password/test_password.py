@@ -130,8 +130,22 @@ def test_one_hash_on_every_path(site: Site, monkeypatch: pytest.MonkeyPatch, kin
     monkeypatch.setattr(Hasher, "_matches", counting)
     who = {"right": ADA, "wrong": ADA, "without a password": "none@example.org"}.get(kind, f"{kind}@example.org")
     answer = log_in(site.client(), who, "wrong" if kind == "wrong" else "" or OLD)
-    assert answer.status_code == (200 if kind == "right" else 401)
+    assert answer.status_code == {"right": 200, "locked": 403}.get(kind, 401)
     assert len(counted) == 1
+
+
+def test_a_locked_account(site: Site, face: str) -> None:
+    """That an account is locked is told after the right password, and after no other."""
+    add(site, "locked@example.org", locked_at=site.clock())
+    client = site.client(face)
+    told = log_in(client, "locked@example.org", "wrong and long enough")
+    unknown = log_in(client, "nobody@example.org", "wrong and long enough")
+    assert told.status_code == unknown.status_code == 401
+    assert "locked" not in told.text.replace("locked@example.org", "")
+    right = log_in(client, "locked@example.org", OLD)
+    assert right.status_code == 403
+    assert "This account is locked." in right.text
+    assert not client.is_in
 
 
 def test_a_blank_secret_matches_nothing(site: Site) -> None:

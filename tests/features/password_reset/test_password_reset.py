@@ -187,14 +187,16 @@ def test_nothing_usable_is_kept(site: Site) -> None:
 
 @pytest.mark.parametrize("state", ["gone", "locked"])
 def test_an_account_that_is_no_more(site: Site, face: str, state: str) -> None:
-    """The link of an account that is gone or locked chooses nothing."""
+    """The link of an account that is gone or locked chooses nothing; who has the link of a locked one is told so."""
     link = ask(site, site.client())
     [account] = site.store.list_accounts()
     if state == "gone":
         site.store.delete_account(account.id)
     else:
         site.store.replace_account(account, replace(account, locked_at=site.clock()))
-    assert choose(site.client(face), link) == 401
+    kept = list(site.store.list_credentials(account.id))
+    assert choose(site.client(face), link) == (401 if state == "gone" else 403)
+    assert site.store.list_credentials(account.id) == kept
 
 
 def test_a_flood(site: Site) -> None:

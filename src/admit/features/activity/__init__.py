@@ -9,7 +9,7 @@ printable ASCII; and a page shows exactly the records about who asks for it.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
     from admit.chain import Link
     from admit.events import Events
-    from admit.model import Client, Session
+    from admit.model import Account, Client, EventRecord, Session
     from admit.store import EventStore, Stores
 
 __all__ = ["Activity", "ActivityList", "ActivityView"]
 
 _ON_A_PAGE = 50
+_AT_ONCE = 500
 _MOST_DIGITS = 18
 
 #: What became of a session, in the words of its owner.
@@ -122,6 +123,19 @@ class Activity(Feature):
             return 0
         return _kept(stores.events).purge_events(before=now - self.retention, batch=batch)
 
+    def export(self, ctx: Context, account: Account) -> Any:
+        """Return all that is recorded about the account, the latest first."""
+        found: list[Link] = []
+        last: int | None = None
+        while page := _kept(ctx.events).list_events(subject=account.id, before=last, limit=_AT_ONCE):
+            found += page
+            last = page[-1].number
+        return [_exported(one, account.id) for one in found] or None
+
+    def erase(self, stores: Stores, account: Account) -> None:
+        """Erase what is personal in the records about the account; their places in the chain stay."""
+        _kept(stores.events).erase_events(account.id)
+
     def words(self, entry: ActivityView) -> Text:
         """Return what an entry is called in front of people."""
         if entry.event == name_of(SessionEnded) and entry.reason in _ENDINGS:
@@ -158,8 +172,28 @@ def _view(link: Link, here: Session) -> ActivityView:
         outcome=record.outcome.value,
         method=record.method,
         reason=record.reason,
-        by_owner=record.actor in {"owner", here.subject},
+        by_owner=_is_by_owner(record, here.subject),
         address=record.client.address,
         device=device_names.name_of(user_agent) if user_agent else None,
         is_this_session=record.session == tokens.short_hash(here.id),
     )
+
+
+def _is_by_owner(record: EventRecord, subject: str) -> bool:
+    return record.actor in {"owner", subject}
+
+
+def _exported(link: Link, subject: str) -> dict[str, Any]:
+    """Return a record as its owner gets it. Who else has done something is not theirs to know by name."""
+    record = link.record
+    return {
+        "at": record.at,
+        "event": record.name,
+        "outcome": record.outcome.value,
+        "method": record.method,
+        "reason": record.reason,
+        "by_owner": _is_by_owner(record, subject),
+        "address": record.client.address,
+        "user_agent": record.client.user_agent,
+        "details": dict(record.details),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -12,7 +12,7 @@ from admit.errors import NotFound
 from admit.feature import Context, Demand, Feature, Reply, Shown, action
 
 if TYPE_CHECKING:
-    from admit.model import Session
+    from admit.model import Account, Session
 
 __all__ = ["DeviceList", "DeviceView", "Devices", "Ended"]
 
@@ -57,6 +57,10 @@ class Devices(Feature):
         sessions = sorted(ctx.gate.sessions_of(here.subject), key=lambda one: (one.id == here.id, one.seen_at))
         return Reply(DeviceList(devices=[_view(one, here) for one in reversed(sessions)]))
 
+    def export(self, ctx: Context, account: Account) -> Any:
+        """Return the logins of the account, with what their devices said of themselves."""
+        return [_exported(one) for one in ctx.gate.sessions_of(account.id)] or None
+
     @action("DELETE", "/devices/<session_id>", title="End one", demands=Demand.SESSION, errors=[NotFound])
     def end(self, ctx: Context, session_id: str) -> Reply[Ended]:
         """End the login on one device; on this one, it logs out."""
@@ -88,3 +92,18 @@ def _view(session: Session, here: Session) -> DeviceView:
         is_remembered=session.remembered,
         is_this=session.id == here.id,
     )
+
+
+def _exported(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "address": session.client.address,
+        "user_agent": session.client.user_agent,
+        "created_at": session.created_at,
+        "seen_at": session.seen_at,
+        "expires_at": session.expires_at,
+        "is_remembered": session.remembered,
+        "authentications": [
+            {"method": one.method, "factors": sorted(one.factors), "at": one.at} for one in session.authentications
+        ],
+    }

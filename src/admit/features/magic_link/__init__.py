@@ -120,7 +120,7 @@ class MagicLink(Feature):
         ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.identifier) or ""
         account = ctx.accounts.find_account(key) if key else None
-        address = account.email if account and account.is_open else None
+        address = account.email if account and ctx.gate.admission.can_return(account) else None
         # MailSent in any case. A mail that is not sent must not void the one before, or strangers could void them all.
         is_allowed = ctx.throttle.allows_mail(address.key if address else key)
         self._send(ctx, account, key, address if is_allowed else None, remember=form.remember)
@@ -217,8 +217,8 @@ class MagicLink(Feature):
         account = ctx.accounts.get_account(taken.subject)
         if account is None or account.email is None or account.email.key != taken.details["key"]:
             raise InvalidChallenge(reason="the account is gone, or has another address")
-        if not account.is_open:
-            raise InvalidCredentials(reason="locked or closed")
+        # Before an address is confirmed by it: nothing of a locked account changes.
+        ctx.gate.admission.bar(account)
         if account.email.verified_at is None:
             self._prove(ctx, account)
         ctx.keeps.update({self.name: "", "link": ""})

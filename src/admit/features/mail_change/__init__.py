@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -135,6 +135,10 @@ class MailChange(Feature):
             "Add PasswordReset() to the features, or take MailChange out."
         )
 
+    def export(self, ctx: Context, account: Account) -> Any:
+        """Return the old addresses to which a way leads back."""
+        return ways_back.listed(ctx, account.id) or None
+
     @action(
         "POST",
         "/mail-change",
@@ -230,7 +234,8 @@ class MailChange(Feature):
         """Make the old address count again, end all sessions and the password, and mail a link to choose another."""
         way = ways_back.look(ctx, form.token)
         account = ctx.accounts.get_account(way.subject)
-        if account is None or not account.is_open:
+        # A closed one as well, as long as it can be opened again: a thief may have closed it.
+        if account is None or not ctx.gate.admission.can_return(account):
             raise InvalidChallenge(reason="the account is gone, or locked")
         is_mailed = ctx.evict(account, lambda: self._restored(ctx, way), key=way.details["key"])
         ctx.publish(MailRestored(at=ctx.now, subject=account.id))

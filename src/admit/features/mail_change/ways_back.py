@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from admit.feature import Context
 
-__all__ = ["address_of", "claim", "issue", "look"]
+__all__ = ["address_of", "claim", "issue", "listed", "look"]
 
 _KIND = "mail_change"
 
@@ -66,6 +66,14 @@ def claim(ctx: Context, way: Credential) -> None:
     for known in _of(ctx, way.subject):
         if known.created_at >= way.created_at:
             ctx.credentials.delete_credential(known.id)
+
+
+def listed(ctx: Context, subject: str) -> list[dict[str, object]]:
+    """Return the addresses to which ways lead back, since when and until when."""
+    return [
+        {"address": one.details["value"], "created_at": one.created_at, "until": one.details["until"]}
+        for one in _of(ctx, subject)
+    ]
 
 
 def address_of(way: Credential, at: datetime) -> Identifier:

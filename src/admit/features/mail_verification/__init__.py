@@ -103,7 +103,7 @@ class MailVerification(Feature):
         ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.email)
         account = ctx.accounts.find_account(key) if key else None
-        if account is None or not account.is_open or account.is_verified:
+        if account is None or not ctx.gate.admission.can_return(account) or account.is_verified:
             account = ctx.nobody(key or "")
         self._send(ctx, account)
         return Reply(Requested(), page="mail_verification/sent")
@@ -126,7 +126,7 @@ class MailVerification(Feature):
         """Confirm the address that the link was sent to. Nobody is logged in by it."""
         taken = ctx.gate.take(self.name, form.token)
         account = ctx.accounts.get_account(taken.subject)
-        if account is None or not account.is_open:
+        if account is None or not ctx.gate.admission.can_return(account):
             raise InvalidChallenge(reason="the account is gone, or locked")
         self._verify(ctx, account, taken.details["key"])
         kept = self._was_set_up_here(ctx, account)

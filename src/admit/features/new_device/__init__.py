@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit.model import Account, Identifier, Session
+    from admit.store import Stores
 
 __all__ = ["DeviceDenied", "DeviceMet", "Evicted", "NewDevice", "NewDeviceForm", "NewDeviceView"]
 
@@ -110,6 +111,11 @@ class NewDevice(Feature):
             self._tell(ctx, account, address, session)
         ctx.publish(DeviceMet(at=ctx.now, subject=account.id, session_id=session.id, told=is_told))
 
+    def erase(self, stores: Stores, account: Account) -> None:
+        """Void the links of mails that tell of logins."""
+        if stores.challenges is not None:
+            stores.challenges.delete_challenges(_subject(account))
+
     @action("GET", "/new-device", title="Was it you?", page="new_device/deny", faces=[Face.PAGE])
     def form(self, ctx: Context) -> Reply[NewDeviceView]:
         """Show the login and the button that denies it; nothing is changed by looking."""
@@ -132,7 +138,8 @@ class NewDevice(Feature):
         """
         details = ctx.gate.look(self.name, form.token).details
         account = ctx.accounts.get_account(details["account"])
-        if account is None or not account.is_open:
+        # A closed one as well, as long as it can be opened again: a thief may have closed it.
+        if account is None or not ctx.gate.admission.can_return(account):
             raise InvalidChallenge(reason="the account is gone, or locked")
         is_mailed = ctx.evict(account, lambda: self._claimed(ctx, account, form.token), key=details["key"])
         ctx.publish(DeviceDenied(at=ctx.now, subject=account.id, session_id=details["session"]))

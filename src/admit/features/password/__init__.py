@@ -130,7 +130,8 @@ class Password(Feature):
     def login(self, ctx: Context, form: LoginForm) -> Reply[Signed]:
         """Log in by identifier and password.
 
-        Unknown accounts, wrong passwords, accounts without one and locked ones get the same answer.
+        Unknown accounts, wrong passwords and accounts without one get the same answer. That an account is locked is
+        told after the right password only.
         """
         key = identifiers.key_of(form.identifier) or ""
         account = ctx.accounts.find_account(key)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from admit import identifiers
-from admit.errors import InvalidChallenge, Text
+from admit.errors import InvalidChallenge, LockedAccount, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Token, action
 from admit.settings import setting
@@ -100,7 +100,8 @@ class PasswordReset(Feature):
         ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.identifier)
         account = ctx.accounts.find_account(key) if key else None
-        if account is None or not account.is_open or not account.email or not account.email.verified_at:
+        is_confirmed = account is not None and account.email is not None and account.is_verified
+        if account is None or not is_confirmed or not ctx.gate.admission.can_return(account):
             account = ctx.nobody(key or "")
         minutes = int(self.lifetime.total_seconds() // 60)
         ctx.send(account, "password_reset/mail", link=partial(self._link, ctx), minutes=minutes)
@@ -119,14 +120,15 @@ class PasswordReset(Feature):
         "/password-reset/choose",
         title="Choose a new password",
         page="password_reset/choose",
-        errors=[InvalidChallenge],
+        errors=[InvalidChallenge, LockedAccount],
         link="/password-reset/<token>",
     )
     def choose(self, ctx: Context, form: ChooseForm) -> Reply[Chosen]:
         """Make a new password the one that counts. All sessions end, and nobody is logged in by it."""
         account = ctx.accounts.get_account(ctx.gate.look(self.name, form.token).subject)
-        if account is None or not account.is_open:
-            raise InvalidChallenge(reason="the account is gone, or locked")
+        if account is None or ctx.gate.admission.is_over(account):
+            raise InvalidChallenge(reason="the account is gone, or closed")
+        ctx.gate.admission.bar(account)
         keeper = self._keeper(ctx)
         # Refused before the link is used up: a password that is too short must not cost another mail.
         credential = keeper.enroll(ctx, account, form.password)

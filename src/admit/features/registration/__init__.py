@@ -191,7 +191,7 @@ class Registration(Feature):
 
 def _gives_way(ctx: Context, holder: Account, account: Account) -> bool:
     """Tell whether an account was never anybody's: its address is the new one's and was never confirmed."""
-    if not ctx.gate.verified_only or holder.is_verified or holder.email is None or account.email is None:
+    if not ctx.gate.admission.verified_only or holder.is_verified or holder.email is None or account.email is None:
         return False
     return holder.email.key == account.email.key
 

@@ -1,0 +1,117 @@
+"""Admission: what stands between a right proof and a session, and opens a closed account again.
+
+An attacker wants to learn whether an account is locked, to get into one that is, to bring back by an old cookie what
+its owner has closed, or to slip in while it is closed or erased. So all of it is asked in one place, which every way to
+log in meets, after the proof was right and with the session in the store: whoever locks, closes or erases an account
+ends its sessions after that, so that a login at the same moment is caught by one of the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from admit.changing import change_account
+from admit.errors import InvalidCredentials, LockedAccount, NotFound, VerificationRequired
+from admit.events import AccountReopened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from admit.events import Events
+    from admit.model import Account
+    from admit.store import AccountStore
+
+__all__ = ["Admission"]
+
+
+class Admission:
+    """Tells who may log in: to an account that is open, or that was closed a short time ago.
+
+    Args:
+        accounts: Where accounts are kept; ``None`` where there are none.
+        clock: Returns the present time, aware and UTC.
+        events: Who is told.
+        verified_only: Whether an account can be used only once its mail address is confirmed.
+        grace: How long a closed account is opened again by a login; ``None`` for never.
+
+    .. versionadded:: 0.2
+    """
+
+    def __init__(
+        self,
+        accounts: AccountStore | None,
+        *,
+        clock: Callable[[], datetime],
+        events: Events,
+        verified_only: bool = False,
+        grace: timedelta | None = None,
+    ) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self._events = events
+        self.verified_only = verified_only
+        self.grace = grace
+
+    def is_over(self, account: Account) -> bool:
+        """Tell whether an account is closed for good: it has the face of one that never was."""
+        if account.closed_at is None:
+            return False
+        return self.grace is None or self._clock() - account.closed_at >= self.grace
+
+    def can_return(self, account: Account) -> bool:
+        """Tell whether the owner of an account may log in, be it to open it again."""
+        return account.locked_at is None and not self.is_over(account)
+
+    def bar(self, account: Account) -> None:
+        """Refuse whoever has proven that an account is theirs, if it may not be used.
+
+        Raises:
+            InvalidCredentials: It is closed for good.
+            LockedAccount: It is locked.
+        """
+        if self.is_over(account):
+            raise InvalidCredentials(reason="closed")
+        if account.locked_at is not None:
+            raise LockedAccount(reason="locked")
+
+    def enter(self, subject: str, method: str, *, is_proven: bool, of_account: bool) -> bool:
+        """Let the subject of a new session in, and tell whether that has opened their account again.
+
+        Args:
+            subject: Whom the session is about.
+            method: What verified it.
+            is_proven: Whether they have proven it just now. A cookie of long ago opens no closed account.
+            of_account: Whether there has to be an account; one that is gone may have been erased a moment ago.
+
+        Raises:
+            InvalidCredentials: The account is gone, or closed for good.
+            LockedAccount: The account is locked.
+            VerificationRequired: The account's mail address is not confirmed, and has to be.
+            StoreError: The store did not answer.
+        """
+        if self._accounts is None:
+            return False
+        told = self._events.telling(AccountReopened(at=self._clock(), subject=subject, method=method))
+        try:
+            has_reopened = change_account(self._accounts, subject, partial(self._let_in, is_proven=is_proven), told)
+        except NotFound as error:
+            if of_account:
+                raise InvalidCredentials(reason="the account is gone") from error
+            return False
+        if has_reopened:
+            told.publish()
+        return has_reopened
+
+    def _let_in(self, account: Account, *, is_proven: bool) -> Account | None:
+        """Return the account as it is to be opened again, or ``None`` if it is open."""
+        self.bar(account)
+        if self.verified_only and not account.is_verified:
+            raise VerificationRequired(reason="address not confirmed")
+        if account.closed_at is None:
+            return None
+        if not is_proven:
+            raise InvalidCredentials(reason="closed")
+        return replace(account, closed_at=None)

@@ -1,0 +1,68 @@
+"""Changing an account that others change at the same moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from admit.changing import change_account
+from admit.errors import NotFound, StoreError
+from admit.events import Events
+from admit.stores.memory import MemoryStore
+from admit.testing.samples import an_account
+
+if TYPE_CHECKING:
+    from admit.model import Account
+
+
+class Contested(MemoryStore):
+    """A store in which somebody else changes an account first, a number of times."""
+
+    left = 0
+
+    def replace_account(self, old: Account, new: Account) -> bool:
+        """Give the account another role before."""
+        if self.left:
+            self.left -= 1
+            super().replace_account(old, replace(old, roles=frozenset({f"role-{self.left}"})))
+        return super().replace_account(old, new)
+
+
+@pytest.fixture
+def store() -> Contested:
+    """Return a store in which nobody is first yet."""
+    return Contested()
+
+
+def test_it_is_changed_as_it_stands(store: Contested) -> None:
+    """A change is made on what the account is by then, so that those of others stay."""
+    account = store.add_account(an_account("ada"))
+    store.left = 3
+    told = Events().telling()
+    assert change_account(store, account.id, lambda one: replace(one, locked_at=one.created_at), told)
+    found = store.get_account(account.id)
+    assert found
+    assert (found.roles, found.locked_at) == (frozenset({"role-0"}), account.created_at)
+
+
+def test_there_may_be_nothing_to_change(store: Contested) -> None:
+    """An account that is as it should be is left as it is."""
+    account = store.add_account(an_account("ada"))
+    assert not change_account(store, account.id, lambda _: None, Events().telling())
+    assert store.get_account(account.id) == account
+
+
+def test_nobody(store: Contested) -> None:
+    """An account that is not there can't be changed."""
+    with pytest.raises(NotFound):
+        change_account(store, "nobody", lambda one: one, Events().telling())
+
+
+def test_it_gives_up(store: Contested) -> None:
+    """An account that never stands still is no reason to try for ever."""
+    account = store.add_account(an_account("ada"))
+    store.left = 1000
+    with pytest.raises(StoreError, match="again and again"):
+        change_account(store, account.id, lambda one: one, Events().telling())

@@ -17,7 +17,7 @@ SOURCE = Path(admit.__file__).parent
 FOLDERS = sorted(path.parent.name for path in SOURCE.glob("features/*/__init__.py"))
 
 #: Tests of the parts of a feature, which no other could miss.
-PARTS = ("test_adopted", "test_hashing", "test_pool", "test_policy", "test_breaches")
+PARTS = ("test_adopted", "test_hashing", "test_pool", "test_policy", "test_breaches", "test_examining")
 
 pytestmark = pytest.mark.removal
 

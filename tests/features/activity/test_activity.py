@@ -382,3 +382,10 @@ def test_levels(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     logged_in(site)
     site.client().http.post("/api/account/phrase", headers={"Sec-Fetch-Site": "cross-site"})
     assert [one.levelname for one in caplog.records if one.name == "admit.events"] == ["INFO", "WARNING"]
+
+
+@pytest.mark.parametrize(("retention", "severity"), [(timedelta(days=365), "ok"), (None, "warning")])
+def test_records_that_are_kept_for_ever(retention: timedelta | None, severity: str) -> None:
+    """The doctor tells of records that nobody removes."""
+    [found] = Activity(retention=retention).examine({})
+    assert (found.check, str(found.severity)) == ("retention", severity)

@@ -146,6 +146,20 @@ def test_tls_and_a_login(tls: Any, pem: Path) -> None:
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_greeting(tls: Any, pem: Path) -> None:
+    """A server is greeted by TLS and a login, is told of nobody, and one that does not let in is an error."""
+    mailbox = Mailbox()
+    with mail_server(mailbox, tls=tls, pem=pem, login=True, rude=True) as port:
+        options = {"tls": tls, "sender": "a@example.org", "context": trusting(pem), "timeout": 5}
+        SmtpSender("127.0.0.1", port, username=USER, password=PASSWORD, **options).greet()
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            SmtpSender("127.0.0.1", port, username=USER, password="wrong", **options).greet()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            SmtpSender("127.0.0.1", port, tls=tls, sender="a@example.org", timeout=5).greet()
+    assert mailbox.tries == mailbox.raw == []
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_that_nobody_vouches_for(tls: Any, pem: Path) -> None:
     """A server with a certificate of its own making gets no password and no letter."""
     mailbox = Mailbox()

@@ -95,6 +95,11 @@ class BackgroundSender:
         self._dropped = 0
 
     @property
+    def sender(self) -> Sender:
+        """Who sends in the end."""
+        return self._sender
+
+    @property
     def dropped(self) -> int:
         """How many messages this process dropped because too many waited."""
         return self._dropped

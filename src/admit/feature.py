@@ -17,10 +17,11 @@ from admit.context import Context, Post, SecretKeeper, Signed
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime, timedelta
 
     from admit.events import Events
+    from admit.findings import Finding
     from admit.model import Account, Admitted, Client, Session
     from admit.store import Stores
 
@@ -116,6 +117,15 @@ class Feature(Settings):
         """Remove at most ``batch`` things that this feature keeps no longer; return how many were removed."""
         del stores, now, batch
         return 0
+
+    def examine(self, features: Mapping[str, Feature]) -> Iterable[Finding]:
+        """Tell of settings that are weak or don't go together; asked by ``admit doctor`` only, so it may take a second.
+
+        Args:
+            features: All features of the application, by name.
+        """
+        del features
+        return ()
 
     def welcome(self, ctx: Context, account: Account) -> bool:
         """Do what a new account needs of this feature; return whether its owner was sent a mail for it."""

@@ -22,7 +22,7 @@ from admit.settings import Settings, setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ConsoleSender", "MailSettings", "Message", "Sender", "Source", "is_address", "sender_of"]
+__all__ = ["ConsoleSender", "Greeting", "MailSettings", "Message", "Sender", "Source", "is_address", "sender_of"]
 
 _FORMS = "console:, smtp://user:password@host:587 or smtps://user:password@host:465"
 
@@ -106,6 +106,22 @@ class Sender(Protocol):
         Raises:
             OSError: It could not be sent now; later it may.
             MailRefused: It was refused for good.
+        """
+        ...
+
+
+@runtime_checkable
+class Greeting(Protocol):
+    """A sender that can tell whether it could send, without sending.
+
+    .. versionadded:: 0.2
+    """
+
+    def greet(self) -> None:
+        """Do all that comes before a message.
+
+        Raises:
+            OSError: It could not send now.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,7 +18,7 @@ from admit.errors import ConfigurationError, MailRefused
 from admit.mail import is_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from urllib.parse import SplitResult
 
     from admit.mail import MailSettings, Message
@@ -105,18 +105,32 @@ class SmtpSender:
 
     def _hand_over(self, message: Message) -> None:
         email = self._written(message)
-        with closing(self._connected()) as server:
-            if self._tls == "starttls":
-                server.starttls(context=self._context)
-            if self._login:
-                server.login(*self._login)
+        with self._greeted() as server:
             try:
                 server.send_message(email, self._author.addr_spec, [message.to])
             except smtplib.SMTPNotSupportedError as error:
                 raise MailRefused(None) from error
             # From here on the message is the server's. Were a failed goodbye an error, it would be sent again.
-            with suppress(smtplib.SMTPException):
-                server.quit()
+            _leave(server)
+
+    def greet(self) -> None:
+        """Do all that comes before a message, encryption and login included, and send none.
+
+        Raises:
+            OSError: The server could not be reached, is not who it should be, or does not let this sender in.
+        """
+        with self._greeted() as server:
+            server.ehlo_or_helo_if_needed()
+            _leave(server)
+
+    @contextmanager
+    def _greeted(self) -> Generator[smtplib.SMTP]:
+        with closing(self._connected()) as server:
+            if self._tls == "starttls":
+                server.starttls(context=self._context)
+            if self._login:
+                server.login(*self._login)
+            yield server
 
     def _connected(self) -> smtplib.SMTP:
         # By default the name of this machine would be asked for, which may take long, and be told to everybody.
@@ -138,6 +152,11 @@ class SmtpSender:
         if message.html is not None:
             email.add_alternative(message.html, subtype="html")
         return email
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    with suppress(smtplib.SMTPException):
+        server.quit()
 
 
 def sender_at(url: str, settings: MailSettings) -> SmtpSender:

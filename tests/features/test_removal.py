@@ -17,14 +17,14 @@ SOURCE = Path(admit.__file__).parent
 FOLDERS = sorted(path.parent.name for path in SOURCE.glob("features/*/__init__.py"))
 
 #: Tests of the parts of a feature, which no other could miss.
-PARTS = ("test_adopted", "test_hashing", "test_pool", "test_policy", "test_breaches")
+PARTS = ("test_adopted", "test_hashing", "test_pool", "test_policy", "test_breaches", "test_examining")
 
 pytestmark = pytest.mark.removal
 
 
 @pytest.mark.parametrize("gone", FOLDERS)
 def test_a_site_works_without_it(gone: str, tmp_path: Path) -> None:
-    """In a copy without one feature's folder, accounts work with all the others, and its own tests say what is missing."""
+    """In a copy without one feature's folder, accounts work with all others, and its own tests name it."""
     copy_of_the_package(tmp_path, without=[gone])
     ran = run_tests(tmp_path, "tests/features/test_everything.py", "tests/flask/test_accounts.py")
     assert ran.returncode == 0, ran.stdout

@@ -52,6 +52,33 @@ def test_retired_keys_only_verify() -> None:
         assert encode_cookie("ada") == encode_cookie("ada", key="new")
 
 
+@given(IDS, IDS, IDS)
+def test_a_key_for_each_purpose(payload: str, one: str, other: str) -> None:
+    """What was signed for one purpose is read for that alone, and never as a remember cookie (attack 32)."""
+    cookie = encode_cookie(payload, key="key", purpose=one)
+    assert decode_cookie(cookie, key="key", purpose=one) == payload
+    assert decode_cookie(cookie, key="key", purpose=other) in ({payload} if one == other else {None})
+    assert decode_cookie(cookie, key="key") is None
+    assert decode_cookie(encode_cookie(payload, key="key"), key="key", purpose=one) is None
+
+
+def test_no_cookie_gives_a_key_away() -> None:
+    """The digest of a chosen text, as a user's id may be one, is not the key of a purpose."""
+    digest = encode_cookie("admit:invoice", key="key").rpartition("|")[2]
+    forged = encode_cookie("7", key=bytes.fromhex(digest))
+    assert decode_cookie(forged, key="key", purpose="invoice") is None
+
+
+def test_purposes_are_rotated() -> None:
+    """What an old key has signed for a purpose is still read, and new ones are signed with the present key."""
+    app = Flask("site")
+    app.config.update(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"])
+    with app.app_context():
+        assert decode_cookie(encode_cookie("7", key="old", purpose="invoice"), purpose="invoice") == "7"
+        assert decode_cookie(encode_cookie("7", key="older", purpose="invoice"), purpose="invoice") is None
+        assert encode_cookie("7", purpose="invoice") == encode_cookie("7", key="new", purpose="invoice")
+
+
 def test_without_a_key() -> None:
     """Without a secret key nothing verifies, and signing says what to set."""
     with Flask("site").app_context():

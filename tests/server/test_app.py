@@ -379,3 +379,19 @@ def test_a_lock_counts_at_the_next_request(make: Make) -> None:
     accounts = accounts_of(elsewhere)
     lock_account(accounts.keeper.gate, accounts.store, account_id, at=Clock()())
     assert client.get("/api/account/devices").status_code == 401
+
+
+def test_secrets_of_before(make: Make, folder: Path) -> None:
+    """Older secrets are believed: those that are given, and those below the one in the file."""
+    first, second, third = (f"{number}123456789abcdef" * 2 for number in range(3))
+    given = make(secret_key=first, secret_key_fallbacks=(second,))
+    assert (given.secret_key, given.config["SECRET_KEY_FALLBACKS"]) == (first, [second])
+    made = make()
+    assert made.config["SECRET_KEY_FALLBACKS"] == []
+    (folder / "admit.db.secret").write_text(f"{second}\n{made.secret_key}\n")
+    rotated = make(secret_key_fallbacks=(third,))
+    assert (rotated.secret_key, rotated.config["SECRET_KEY_FALLBACKS"]) == (second, [made.secret_key, third])
+    for secret, weakness in (("changeme", "known"), (7, "shorter")):
+        with pytest.raises(ConfigurationError, match=f"ADMIT_SECRET_KEY_FALLBACKS is {weakness}"):
+            make(secret_key_fallbacks=(secret,))
+    assert make(db="memory:", secret_key_fallbacks=(third,)).config["SECRET_KEY_FALLBACKS"] == []

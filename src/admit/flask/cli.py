@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 
 from admit import tokens
 from admit.flask.current import active_login_manager
+from admit.flask.doctor import doctor
 from admit.flask.event_commands import EVENT_COLUMNS, event_row, event_store, events_commands
 from admit.flask.printing import as_json, moment, plain, print_row, print_rows, store_trouble_said
 from admit.flask.purging import in_batches, purge, purged_rows
@@ -30,6 +31,7 @@ admit_commands.add_command(sessions_commands)
 admit_commands.add_command(db_commands)
 admit_commands.add_command(events_commands)
 admit_commands.add_command(purge)
+admit_commands.add_command(doctor)
 
 #: A session's id that looks like an option.
 _DASHED_ID = re.compile(r"-[A-Za-z0-9_-]{21}")

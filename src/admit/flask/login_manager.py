@@ -9,6 +9,7 @@ from admit.errors import ConfigurationError
 from admit.flask import cookie_login, current, remember
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
 from admit.flask.clients import present_client
+from admit.flask.commands import Commands
 from admit.flask.config import AUTH_HEADER_NAME
 from admit.flask.context import (
     application,
@@ -110,6 +111,7 @@ class LoginManager(Refusals[UserT]):
         features = self._features_by_name(app)
         if self._source is not None:
             self._keep_in_store(app, features)
+        app.cli.add_command(Commands("admit", help="Look after logins."))
         app.login_manager = self  # type: ignore[attr-defined]
         if type(self)._update_remember_cookie is not LoginManager._update_remember_cookie:  # noqa: SLF001
             app.after_request(self._update_remember_cookie)  # a subclass wants to see every response
@@ -150,9 +152,6 @@ class LoginManager(Refusals[UserT]):
         # Once for all applications that share the store, and after it was seen that the store keeps accounts.
         for feature in features.values() if is_first else ():
             feature.watch(self.keeper.gate.events, self._stores, present_client)
-        from admit.flask.cli import admit_commands
-
-        app.cli.add_command(admit_commands)
         if app.extensions["admit"].lazy_session:
             app.session_interface = LazySessionInterface(app.session_interface)
 

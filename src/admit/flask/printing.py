@@ -17,7 +17,7 @@ from admit.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
-__all__ = ["as_json", "moment", "plain", "print_row", "print_rows", "store_trouble_said"]
+__all__ = ["as_json", "legible", "moment", "plain", "print_row", "print_rows", "store_trouble_said"]
 
 _JSON = {bool, int, float, str, dict, list, tuple, type(None)}
 
@@ -57,7 +57,7 @@ def print_row(row: Mapping[str, Any], sentence: str | None = None, *, json: bool
     if json:
         click.echo(encoding.dumps(plain(row), indent=2))
     elif sentence is not None:
-        click.echo(_legible(sentence))
+        click.echo(legible(sentence))
     else:
         _print_lines([], [[name.replace("_", " ") + ":", _cell(value)] for name, value in row.items()])
 
@@ -95,12 +95,12 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return _legible(", ".join(map(str, value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return "" if value is None else _legible(str(value))
+        return legible(", ".join(map(str, value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return "" if value is None else legible(str(value))
 
 
-def _legible(text: str) -> str:
-    # What a terminal would act on instead of showing it.
+def legible(text: str) -> str:
+    """Return a text with what a terminal would act on, instead of showing it, spelled out."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 

@@ -23,25 +23,36 @@ if TYPE_CHECKING:
 __all__ = ["decode_cookie", "encode_cookie"]
 
 
-def encode_cookie(payload: str, key: str | bytes | None = None) -> str:
+def encode_cookie(payload: str, key: str | bytes | None = None, *, purpose: str | None = None) -> str:
     """Return ``payload`` with its digest behind it, so that nobody else can make it.
 
     Args:
         payload: The text to sign, an id as a rule.
         key: What to sign with; the application's ``SECRET_KEY`` when it is missing.
+        purpose: What the text is for. Each purpose has a key of its own, derived from ``key``, so that what is signed
+            for one is worth nothing for another. Without one it is a remember cookie, as Flask-Login makes it.
 
     .. versionadded:: 0.1
+    .. versionchanged:: 0.2
+       ``purpose``.
     """
-    return f"{payload}|{_cookie_digest(payload, key=key)}"
+    return f"{payload}|{_cookie_digest(payload, key=key, purpose=purpose)}"
 
 
-def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
+def decode_cookie(cookie: str, key: str | bytes | None = None, *, purpose: str | None = None) -> str | None:
     """Return the payload of a cookie made by :func:`encode_cookie`, or ``None`` if it isn't one.
 
     Without a ``key`` the cookie may be signed with ``SECRET_KEY`` or with any of the retired keys in
     ``SECRET_KEY_FALLBACKS``, which only verify.
 
+    Args:
+        cookie: What a client sent.
+        key: What it has to be signed with.
+        purpose: What it has to be for.
+
     .. versionadded:: 0.1
+    .. versionchanged:: 0.2
+       ``purpose``.
     """
     payload, separator, digest = cookie.rpartition("|")
     if not separator:
@@ -51,7 +62,8 @@ def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
         # Bytes: compare_digest refuses text that is not ASCII, and a forged digest would be a 500.
         presented = digest.encode("utf-8", "surrogateescape")
         # Every key is tried, so that the time does not tell which one matched.
-        found = [hmac.compare_digest(_cookie_digest(payload, key=each).encode(), presented) for each in keys]
+        made = [_cookie_digest(payload, key=each, purpose=purpose).encode() for each in keys]
+        found = [hmac.compare_digest(one, presented) for one in made]
     except UnicodeEncodeError:
         return None  # a lone surrogate: no text that anybody can have signed
     return payload if any(found) else None
@@ -63,8 +75,13 @@ def _all_keys() -> list[str | bytes]:
     return [key for key in (configured("SECRET_KEY"), *fallbacks) if key]
 
 
-def _cookie_digest(payload: str, key: str | bytes | None = None) -> str:
-    return hmac.digest(_secret_key(key), payload.encode("utf-8", "surrogateescape"), sha512).hex()
+def _cookie_digest(payload: str, key: str | bytes | None = None, purpose: str | None = None) -> str:
+    secret = _secret_key(key)
+    if purpose is not None:
+        # By another function than what signs, or the digest of a cookie for a text that a client has chosen, such as a
+        # user's id, could be a purpose's key.
+        secret = hmac.digest(secret, f"admit:{purpose}".encode(), "sha256")
+    return hmac.digest(secret, payload.encode("utf-8", "surrogateescape"), sha512).hex()
 
 
 def _secret_key(key: str | bytes | None = None) -> bytes:

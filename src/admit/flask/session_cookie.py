@@ -25,6 +25,7 @@ __all__ = [
     "clear_token",
     "cookie_name",
     "cookie_value",
+    "is_loopback",
     "presented_token",
     "put_token",
     "secure_name",
@@ -167,11 +168,12 @@ def _is_development(request: Request) -> bool:
     environ = request.environ
     if environ["wsgi.url_scheme"] != "http" or "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
         return False
-    return _is_loopback(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
+    return is_loopback(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
 
 
 @lru_cache(maxsize=64)
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as an address or a header names it with its port, is this very machine."""
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from admit.store import Stores
 
-__all__ = ["refuse_memory_for_many", "refuse_weak_secret", "refuse_weak_secrets", "workers"]
+__all__ = [
+    "HOW_TO_MAKE_ONE",
+    "refuse_memory_for_many",
+    "refuse_weak_secret",
+    "refuse_weak_secrets",
+    "weakness_of",
+    "workers",
+]
 
 #: The fewest bytes of a secret: as long as what signs with it gives out (RFC 2104, section 3).
 _LEAST = 32
@@ -35,7 +42,10 @@ _SHOWN = """
 """
 _KNOWN = frozenset(_SHOWN.split())
 _MEANINGLESS = re.compile(r"[\W_]+")
-_HOW = """Make one by python -c "import secrets; print(secrets.token_hex())" and keep it out of the code."""
+#: What to do about a weak secret.
+HOW_TO_MAKE_ONE: str = (
+    """Make one by python -c "import secrets; print(secrets.token_hex())" and keep it out of the code."""
+)
 
 _WORKERS = re.compile(r"(?:^|\s)(?:-w|--workers)[=\s]*(\d+)")
 
@@ -67,16 +77,26 @@ def refuse_weak_secret(key: str, secret: str | bytes) -> None:
     Raises:
         ConfigurationError: It is one of those.
     """
+    weakness = weakness_of(secret)
+    if weakness is not None:
+        message = f"{key} {weakness}. {HOW_TO_MAKE_ONE}"
+        raise ConfigurationError(message)
+
+
+def weakness_of(secret: str | bytes) -> str | None:
+    """Return what is wrong with a secret, as the end of a sentence, or ``None`` if it is a good one.
+
+    Args:
+        secret: The secret; what is returned does not hold it.
+    """
     text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
     if _is_known(text):
-        message = f"{key} is known from a tutorial, so that anybody can forge what it signs. {_HOW}"
-        raise ConfigurationError(message)
+        return "is known from a tutorial, so that anybody can forge what it signs"
     if len(text.encode()) < _LEAST:
-        message = f"{key} is shorter than {_LEAST} bytes, so that it can be guessed. {_HOW}"
-        raise ConfigurationError(message)
+        return f"is shorter than {_LEAST} bytes, so that it can be guessed"
     if len(set(text)) < _LEAST // 4:
-        message = f"{key} repeats a few characters, so that it can be guessed. {_HOW}"
-        raise ConfigurationError(message)
+        return "repeats a few characters, so that it can be guessed"
+    return None
 
 
 def _is_known(secret: str) -> bool:

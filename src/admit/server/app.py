@@ -21,7 +21,7 @@ from admit.server.errors import answer_errors
 from admit.server.hosts import refuse_unknown_hosts
 from admit.server.observing import observe_as_told
 from admit.server.pages import add_pages
-from admit.server.secret_files import kept_secret
+from admit.server.secret_files import kept_secrets
 from admit.server.settings import ServerSettings, known_settings
 from admit.settings import refuse_unknown_keys
 
@@ -100,7 +100,12 @@ def _refuse_debugging_in_public(server: ServerSettings, *, is_debugging: bool) -
 
 def _defaults(server: ServerSettings, values: Mapping[str, Any], *, serves: bool) -> dict[str, Any]:
     """Return the configuration that follows from the settings."""
-    found: dict[str, Any] = {"SECRET_KEY": _secret(server), "SESSION_COOKIE_SAMESITE": "Lax"}
+    secret, *older = _secrets(server) or ("",)
+    found: dict[str, Any] = {
+        "SECRET_KEY": secret or None,
+        "SECRET_KEY_FALLBACKS": older,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+    }
     if values.get("ADMIT_PUBLIC_URL") is None and (server.dev or not serves):
         found["ADMIT_PUBLIC_URL"] = f"http://{_bracketed(server.host)}:{server.port}"
     if server.dev and values.get("ADMIT_SITE_NAME") is None:
@@ -113,15 +118,19 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _secret(server: ServerSettings) -> str | None:
+def _secrets(server: ServerSettings) -> list[str]:
+    """Return the secret key and those of before, if there is one."""
+    for secret in server.secret_key_fallbacks:
+        refuse_weak_secret(ServerSettings.key("secret_key_fallbacks"), str(secret))  # a file may hold a number
     if server.secret_key is not None:
         refuse_weak_secret(ServerSettings.key("secret_key"), server.secret_key)
-        return server.secret_key
+        return [server.secret_key, *server.secret_key_fallbacks]
     if not server.db.startswith(_SQLITE):
         # Another machine that serves from the same database would have another one.
-        return None
+        return []
     path = server.db.removeprefix(_SQLITE).partition("?")[0]
-    return kept_secret(Path.cwd() / f"{path}.secret") if path and path != ":memory:" else None
+    kept = kept_secrets(Path.cwd() / f"{path}.secret") if path and path != ":memory:" else []
+    return kept and [*kept, *server.secret_key_fallbacks]
 
 
 def _mail_url(values: Mapping[str, Any]) -> str | None:

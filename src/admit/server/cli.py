@@ -11,10 +11,12 @@ from flask.cli import with_appcontext
 
 from admit.flask.cli import db_commands, sessions_commands
 from admit.flask.context import application
+from admit.flask.doctor import doctor_command
 from admit.flask.event_commands import events_commands
 from admit.flask.printing import as_json, print_rows
 from admit.flask.purging import purge
 from admit.server.configuration import CONFIG, shown_settings
+from admit.server.examining import look
 from admit.server.pages import accounts_of
 from admit.server.program import Program, Setup, the_setup
 from admit.server.serving import listen, serve
@@ -47,6 +49,7 @@ main.add_command(sessions_commands)
 main.add_command(db_commands)
 main.add_command(events_commands)
 main.add_command(purge)
+main.add_command(doctor_command(look))
 
 
 @main.command("run")

@@ -12,7 +12,7 @@ from admit.errors import ConfigurationError
 from admit.settings import refuse_unknown_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from admit.settings import Settings
@@ -45,7 +45,12 @@ class Shown(NamedTuple):
 
 
 def configuration(
-    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None, known: Iterable[type[Settings]]
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    file: Path | None,
+    known: Iterable[type[Settings]],
+    *,
+    without: Collection[str] = (),
 ) -> dict[str, Found]:
     """Return what was set, by key, each with the place that wins.
 
@@ -54,6 +59,7 @@ def configuration(
         environment: The variables of the environment.
         file: A TOML file, whose tables are the sections: ``idle`` in ``[session]`` is ``ADMIT_SESSION_IDLE``.
         known: What can be set.
+        without: Keys that count as not set.
 
     Raises:
         ConfigurationError: There is no such setting, or the file can't be read.
@@ -62,6 +68,10 @@ def configuration(
     kinds = {settings.key(name): found for settings in known for name, found in settings._kinds().items()}  # noqa: SLF001 -- a part of the same mechanism
     of_file = dict(_flat(_read(file), _PREFIX)) if file is not None else {}
     of_environment = {key: value for key, value in environment.items() if key.startswith(_PREFIX) and key != CONFIG}
+    of_file, of_environment, flags = (
+        {key: value for key, value in mapping.items() if key not in without}
+        for mapping in (of_file, of_environment, flags)
+    )
     for mapping in (of_file, of_environment):
         refuse_unknown_keys(mapping, known)
     found = {key: Found(_typed(key, value, kinds[key]), str(file)) for key, value in of_file.items()}
@@ -143,8 +153,8 @@ def _number(key: str, text: str, *, is_whole: bool) -> float:
 
 
 def _masked(value: Any, *, is_secret: bool) -> Any:
-    if value is None:
-        return None
+    if value is None or value == ():
+        return value
     if is_secret:
         return _MASK
     return _PASSWORD.sub(rf"\1:{_MASK}@", value) if isinstance(value, str) else value

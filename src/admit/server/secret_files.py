@@ -18,13 +18,15 @@ from admit.flask.starting import refuse_weak_secret
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["kept_secret"]
+__all__ = ["kept_secrets"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def kept_secret(path: Path) -> str:
-    """Return the secret in a file, which is made if it is not there; of two that make it at once, one wins.
+def kept_secrets(path: Path) -> list[str]:
+    """Return the secrets in a file, one a line: the first signs, and those below it are older and still believed.
+
+    The file is made if it is not there; of two that make it at once, one wins.
 
     Raises:
         ConfigurationError: The file can't be made or read, others can read it, or it holds no good secret.
@@ -32,13 +34,14 @@ def kept_secret(path: Path) -> str:
     try:
         if not path.exists() and not path.is_symlink():
             _make(path)
-        secret = _read(path)
+        kept = _read(path)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         message = f"The secret key can't be kept in {path}: {why}. Set ADMIT_SECRET_KEY, or mend that."
         raise ConfigurationError(message) from error
-    refuse_weak_secret(str(path), secret)
-    return secret
+    for secret in kept or [""]:
+        refuse_weak_secret(str(path), secret)
+    return kept
 
 
 def _make(path: Path) -> None:
@@ -53,7 +56,7 @@ def _make(path: Path) -> None:
         draft.unlink()
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> list[str]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor) as file:
         state = os.fstat(file.fileno())
@@ -62,4 +65,4 @@ def _read(path: Path) -> str:
                 f"Others than its owner can use the secret key in {path}. Remove the file, so that another is made."
             )
             raise ConfigurationError(message)
-        return file.read().strip()
+        return [line.strip() for line in file if line.strip()]

@@ -48,6 +48,11 @@ class ServerSettings(Settings):
         repr=False,
         metadata={"doc": "What signs Flask's own session; None for one that is made and kept beside the database."},
     )
+    secret_key_fallbacks: tuple[str, ...] = field(
+        default=(),
+        repr=False,
+        metadata={"doc": "Secret keys of before, the latest first: what they have signed is still believed."},
+    )
 
     def __post_init__(self) -> None:
         """Check every value."""

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from admit.errors import ConfigurationError, StoreError
 from admit.stores import sql_rows as rows
 from admit.stores.sql_accounts import AccountStatements, SqlAccounts
+from admit.stores.sql_care import CareStatements, SqlCare
 from admit.stores.sql_challenges import ChallengeStatements, SqlChallenges
 from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
 from admit.stores.sql_credentials import CredentialStatements
@@ -42,7 +43,7 @@ _HOLD = 0.05
 _LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
-class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters):
+class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlCare):
     """Keeps sessions, accounts and all that belongs to them in an SQLite file or a PostgreSQL database.
 
     The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
@@ -85,6 +86,7 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters):
         self._for_challenges = ChallengeStatements(self._database, schema, prefix)
         self._for_counters = CounterStatements(self._database, schema, prefix)
         self._for_events = EventStatements(self._database, schema, prefix)
+        self._for_care = CareStatements(self._database, schema, prefix)
         self._recordings = local()
         self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP

@@ -430,3 +430,10 @@ def test_it_is_erased_with_the_account(site: Site) -> None:
     assert account.id not in repr(links)
     assert verify(site.store).holds
     assert site.store.list_events(subject=account.id) == []
+
+
+@pytest.mark.parametrize(("retention", "severity"), [(timedelta(days=365), "ok"), (None, "warning")])
+def test_records_that_are_kept_for_ever(retention: timedelta | None, severity: str) -> None:
+    """The doctor tells of records that nobody removes."""
+    [found] = Activity(retention=retention).examine({})
+    assert (found.check, str(found.severity)) == ("retention", severity)

@@ -290,3 +290,18 @@ def test_links_that_never_work(setting: str) -> None:
     """A link that would work for no time at all is refused when the site starts."""
     with pytest.raises(ConfigurationError, match="more than zero"):
         MailChange(**{setting: timedelta()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "severities"),
+    [
+        ({}, ["ok", "ok"]),
+        ({"lifetime": timedelta(days=4)}, ["warning", "ok"]),
+        ({"way_back": timedelta(days=1)}, ["ok", "warning"]),
+    ],
+)
+def test_what_the_doctor_says(changes: dict[str, Any], severities: list[str]) -> None:
+    """Links that work for long, and a way back that does not last a holiday, are told."""
+    found = MailChange(**changes).examine({})
+    assert [one.check for one in found] == ["change_lifetime", "way_back"]
+    assert [str(one.severity) for one in found] == severities

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -238,3 +239,18 @@ def test_what_a_sign_up_without_an_account_leaves(site: Site) -> None:
         feature._send(ctx, site.account(None))
     assert len(ctx.keeps["mail_verification"]) == 43
     assert not site.mails
+
+
+@pytest.mark.parametrize(
+    ("changes", "severities"),
+    [
+        ({}, ["ok", "ok"]),
+        ({"required": False}, ["ok", "warning"]),
+        ({"lifetime": timedelta(days=9)}, ["warning", "ok"]),
+    ],
+)
+def test_what_the_doctor_says(changes: dict[str, Any], severities: list[str]) -> None:
+    """Links that work for long, and accounts that can be used with anybody's address, are told."""
+    found = MailVerification(**changes).examine({})
+    assert [one.check for one in found] == ["verification_lifetime", "addresses"]
+    assert [str(one.severity) for one in found] == severities

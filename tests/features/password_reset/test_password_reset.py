@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -228,3 +229,10 @@ def test_nothing_to_reset() -> None:
     site = Site(Codes())
     with site.app.test_request_context(), pytest.raises(InvalidChallenge):
         PasswordReset()._keeper(site.manager.keeper.accounts.context())
+
+
+@pytest.mark.parametrize(("hours", "severity"), [(1, "ok"), (2, "warning")])
+def test_links_that_work_for_long(hours: int, severity: str) -> None:
+    """The doctor tells of links that work for longer than an hour."""
+    [found] = PasswordReset(lifetime=timedelta(hours=hours)).examine({})
+    assert (found.check, str(found.severity)) == ("reset_lifetime", severity)

@@ -227,3 +227,25 @@ def test_accounts_need_a_name(names: tuple[str, ...]) -> None:
     """Identifiers that do not exist, or none at all, are a mistake that names the setting."""
     with pytest.raises(ConfigurationError, match="ADMIT_REGISTRATION_IDENTIFIERS"):
         Registration(identifiers=names)
+
+
+class Confirming(Feature):
+    """Lets nobody in whose address is not confirmed."""
+
+    name = "confirming"
+    demands_verified = True
+
+
+@pytest.mark.parametrize(
+    ("settings", "others", "severity"),
+    [
+        ({}, {}, "warning"),
+        ({}, {"confirming": Confirming()}, "ok"),
+        ({"mode": SignUp.INVITATION}, {}, "ok"),
+        ({"identifiers": ("username",)}, {}, "ok"),
+    ],
+)
+def test_addresses_that_nobody_confirms(settings: dict[str, Any], others: dict[str, Feature], severity: str) -> None:
+    """The doctor tells where anybody can sign up with an address that is not theirs."""
+    [found] = Registration(**settings).examine(others)
+    assert (found.check, str(found.severity)) == ("sign_up", severity)

@@ -18,14 +18,16 @@ from admit.errors import ConfigurationError, NotFound, Text
 from admit.events import SecretRotated, SessionEnded, kinds, name_of
 from admit.feature import Context, Demand, Feature, Reply, Shown, action
 from admit.features.activity.recorder import Recorder
+from admit.findings import at_most
 from admit.model import EndReason
 from admit.settings import setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from admit.chain import Link
     from admit.events import Events
+    from admit.findings import Finding
     from admit.model import Account, Client, EventRecord, Session
     from admit.store import EventStore, Stores
 
@@ -90,6 +92,12 @@ class Activity(Feature):
         if unknown:
             message = f"{self.key('leave_out')} has {unknown[0]!r}. The events are {', '.join(sorted(kinds()))}."
             raise ConfigurationError(message)
+
+    def examine(self, features: Mapping[str, Feature]) -> list[Finding]:
+        """Tell of records that are kept for longer than anybody will want them."""
+        del features
+        why = "and what is personal is to be kept no longer than it is needed"
+        return [at_most("retention", self.key("retention"), self.retention, timedelta(days=2 * 366), why)]
 
     @action("GET", "/activity", title="Activity", page="activity/show", shown=Shown.MEMBERS, demands=Demand.SESSION)
     def show(self, ctx: Context) -> Reply[ActivityList]:

@@ -30,12 +30,14 @@ from admit.errors import (
 from admit.events import Event
 from admit.feature import Context, Demand, Face, Feature, Reply, Shown, Token, action, can_regain
 from admit.features.mail_change import ways_back
+from admit.findings import at_most, in_words, ok, warning
 from admit.model import Identifier, IdentifierKind
 from admit.settings import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from admit.findings import Finding
     from admit.model import Account, Credential
 
 __all__ = [
@@ -138,6 +140,17 @@ class MailChange(Feature):
     def export(self, ctx: Context, account: Account) -> Any:
         """Return the old addresses to which a way leads back."""
         return ways_back.listed(ctx, account.id) or None
+
+    def examine(self, features: Mapping[str, Feature]) -> list[Finding]:
+        """Tell of a change that can't be taken back for long enough, and of links that work for long."""
+        del features
+        why = "and a change that was forgotten counts all at once"
+        found = at_most("change_lifetime", self.key("lifetime"), self.lifetime, timedelta(days=3), why)
+        sentence, least = f"{self.key('way_back')} is {in_words(self.way_back)}", timedelta(days=7)
+        if self.way_back >= least:
+            return [found, ok("way_back", f"{sentence}.")]
+        sentence += ", and whoever does not read their mail on holiday loses the account."
+        return [found, warning("way_back", sentence, f"Set it to {in_words(least)} or more.")]
 
     @action(
         "POST",

@@ -20,10 +20,14 @@ from admit import identifiers, tokens
 from admit.errors import InvalidChallenge, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Token, action
+from admit.findings import at_most, ok, warning
 from admit.model import Credential, IdentifierKind
 from admit.settings import setting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admit.findings import Finding
     from admit.model import Account
 
 __all__ = ["Confirmed", "IdentifierVerified", "MailVerification", "RequestForm", "Requested", "TokenForm"]
@@ -79,6 +83,16 @@ class MailVerification(Feature):
     def demands_verified(self) -> bool:
         """Whether accounts can be used only once their mail address is confirmed."""
         return self.required
+
+    def examine(self, features: Mapping[str, Feature]) -> list[Finding]:
+        """Tell of accounts with addresses that nobody has confirmed, and of links that work for long."""
+        del features
+        why = "and whoever reads an old mail has an account with another's password"
+        found = at_most("verification_lifetime", self.key("lifetime"), self.lifetime, timedelta(days=3), why)
+        if self.required:
+            return [found, ok("addresses", "An account can be used only once its mail address is confirmed.")]
+        sentence = "Accounts can be used with a mail address that is somebody else's."
+        return [found, warning("addresses", sentence, f"Set {self.key('required')} to True.")]
 
     def welcome(self, ctx: Context, account: Account) -> bool:
         """Send the first link, and mark the browser that made the account."""

@@ -9,7 +9,7 @@ not; hashing is bounded; and a change asks for the old password, ends the other 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,10 +23,11 @@ from admit.errors import (
     Throttled,
     VerificationRequired,
 )
-from admit.events import Event, LoginFailed
+from admit.events import LoginFailed
 from admit.feature import Context, Demand, Face, Feature, Reply, Shown, Signed, action
-from admit.features.password import adopted, policy
+from admit.features.password import adopted, examining, policy
 from admit.features.password.breaches import BreachCheck
+from admit.features.password.changes import PasswordChanged
 from admit.features.password.forms import Changed, ConfirmForm, LoginForm, NewPasswordForm, StrengthForm, StrengthView
 from admit.features.password.hashing import Hasher
 from admit.features.password.pool import Pool
@@ -34,9 +35,11 @@ from admit.model import ADOPTED, ECHO, Credential, Factor
 from admit.settings import setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from admit.features.password.hashing import Verdict
+    from admit.findings import Finding
     from admit.model import Account
     from admit.throttle import Attempt
 
@@ -55,15 +58,6 @@ _KNOW = frozenset({Factor.KNOW})
 _BREACHED = Text("This password is known from a breach of another site. Please choose one that nobody has.")
 # How often to try again when another request changes the same password first.
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordChanged(Event):
-    """There is another password, and ``ended`` other sessions have ended for it."""
-
-    said: ClassVar[Text | None] = Text("Your password was changed.")
-
-    ended: int
 
 
 class Password(Feature):
@@ -116,6 +110,10 @@ class Password(Feature):
     def _judges(self) -> Pool:
         # A password can be made to take a tenth of a second to judge, and whoever asks need not have an account.
         return Pool(at_once=1, places=2)
+
+    def examine(self, features: Mapping[str, Feature]) -> Iterable[Finding]:
+        """Tell of weak settings, and whether a hash costs on this machine what it should."""
+        return examining.examine(self, features)
 
     # -- actions -----------------------------------------------------------------------------------
 
@@ -248,10 +246,8 @@ class Password(Feature):
         return True
 
     def _verdict(self, ctx: Context, password: str, credential: Credential | None) -> Verdict:
-        stored, example = (
-            credential.secret if credential else None,
-            adopted.example_of(ctx.credentials) or self.adopted_like,
-        )
+        stored = credential.secret if credential else None
+        example = adopted.example_of(ctx.credentials) or self.adopted_like
         is_adopted = credential is not None and credential.is_adopted
         if not is_adopted and example is None:
             return self.hasher.verify(password, stored)

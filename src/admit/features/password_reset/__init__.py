@@ -19,12 +19,14 @@ from admit import identifiers
 from admit.errors import InvalidChallenge, LockedAccount, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Token, action
+from admit.findings import at_most
 from admit.settings import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit.feature import SecretKeeper
+    from admit.findings import Finding
     from admit.model import Account
 
 __all__ = ["AskForm", "Asked", "ChooseForm", "Chosen", "PasswordReset", "PasswordWasReset"]
@@ -82,6 +84,12 @@ class PasswordReset(Feature):
         if any(isinstance(one, SecretKeeper) for one in features.values()):
             return None
         return "PasswordReset has no passwords to reset. Add Password() to the features, or take PasswordReset out."
+
+    def examine(self, features: Mapping[str, Feature]) -> list[Finding]:
+        """Tell of links that work for long (OWASP, Forgot Password Cheat Sheet)."""
+        del features
+        why = "and whoever reads an old mail can choose a password"
+        return [at_most("reset_lifetime", self.key("lifetime"), self.lifetime, timedelta(hours=1), why)]
 
     def recover(self, ctx: Context, account: Account) -> str | None:
         """Return a link by which the owner of the account can choose a password."""

@@ -19,10 +19,14 @@ from admit import identifiers, tokens
 from admit.errors import AdmitError, ConfigurationError, IdentifierTaken, InvalidChallenge, InvalidInput, Text
 from admit.events import AccountCreated, Event
 from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
+from admit.findings import ok, warning
 from admit.model import Account, Outcome
 from admit.settings import setting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admit.findings import Finding
     from admit.gate import Gate
     from admit.model import Client, Credential, Identifier
 
@@ -96,6 +100,14 @@ class Registration(Feature):
         if not self.identifiers or not set(self.identifiers) <= {"email", "username"}:
             message = f'{self.key("identifiers")} is {self.identifiers!r}. Set it to ("email",), ("username",) or both.'
             raise ConfigurationError(message)
+
+    def examine(self, features: Mapping[str, Feature]) -> list[Finding]:
+        """Tell of accounts that anybody can make with an address that is not theirs."""
+        takes_addresses = "email" in self.identifiers and self.mode is SignUp.OPEN
+        if not takes_addresses or any(one.demands_verified for one in features.values()):
+            return [ok("sign_up", f"Signing up is {self.mode}.")]
+        sentence = "Anybody can sign up with a mail address that is somebody else's, and nobody has to confirm it."
+        return [warning("sign_up", sentence, "Add MailVerification() to the features.")]
 
     @action(
         "POST",

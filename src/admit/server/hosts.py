@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from admit.flask.settings import AccountSettings
     from admit.server.settings import ServerSettings
 
-__all__ = ["refuse_unknown_hosts"]
+__all__ = ["ANYBODY", "refuse_unknown_hosts"]
 
 #: A name or an address, without the port that may follow (RFC 9110, section 7.2).
 _HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Who asks these comes by an address, not by a name: what watches over containers.
-_ANYBODY = {"/healthz", "/readyz"}
+ANYBODY = {"/healthz", "/readyz"}
 
 
 def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSettings) -> None:
@@ -39,7 +39,7 @@ def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSe
     def refuse_unknown_host() -> Response | None:
         request = the_request()
         host = _HOST.fullmatch(request.headers.get("Host", "").lower())
-        if request.path in _ANYBODY or (host is not None and host[1] in trusted):
+        if request.path in ANYBODY or (host is not None and host[1] in trusted):
             return None
         return answer_error(400, accounts.api_prefix)
 

@@ -39,6 +39,12 @@ class ServerSettings(Settings):
     trusted_hosts: tuple[str, ...] = setting(
         (), "Names that this site is asked for by, besides that of its public address; requests for others are refused."
     )
+    hsts_subdomains: bool = setting(
+        True, "Whether browsers are told to come by https to all names below that of the site as well."
+    )
+    hsts_preload: bool = setting(
+        False, "Whether browsers may be shipped with the name of the site in them, https only."
+    )
     # Not shown: whoever knows it can forge what it signs.
     secret_key: str | None = field(
         default=None,
@@ -53,6 +59,12 @@ class ServerSettings(Settings):
             if not least <= getattr(self, name) <= most:
                 message = f"{self.key(name)} is {getattr(self, name)}. Set it to a number from {least} to {most}."
                 raise ConfigurationError(message)
+        if self.hsts_preload and not self.hsts_subdomains:
+            message = (
+                f"{self.key('hsts_preload')} needs {self.key('hsts_subdomains')}: browsers take no name without "
+                "those below it. Switch both on, or neither."
+            )
+            raise ConfigurationError(message)
 
 
 def known_settings() -> list[type[Settings]]:

@@ -27,7 +27,7 @@ PROGRAMS = {
     "postgres": ["postgresql"],
 }
 #: The marks of tests that take long and say the same on every Python.
-ONCE = ("browser", "docs", "removal", "adopting")
+ONCE = ("browser", "docs", "asvs", "removal", "adopting")
 #: Where Debian keeps programs that are not on the path.
 ELSEWHERE = "usr/lib/postgresql/*/bin"
 

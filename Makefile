@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench catalogs screenshots lock
+.PHONY: help run test check docs bench fuzz catalogs screenshots lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ docs:  ## Build the documentation into docs/_build.
 bench:  ## Measure Admit beside Flask-Login; results go to bench/results.
 	@python3 tools/environment.py dev
 	@.venv/dev/bin/python -m bench dropin && .venv/dev/bin/python -m bench stores
+
+fuzz:  ## Try with atheris what holds whatever a client sends, for SECONDS each.
+	@python3 tools/environment.py fuzz
+	@.venv/fuzz/bin/python tools/fuzz.py
 
 catalogs:  ## Find what pages and mails say, and bring the translations up to date.
 	@python3 tools/environment.py dev

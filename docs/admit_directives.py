@@ -11,6 +11,7 @@ from admit.errors import AdmitError
 from admit.events import Event
 from admit.flask.settings import ALL_SETTINGS
 from admit.server import ServerSettings
+from admit_asvs import entries, faults, markdown_of_asvs, requirements
 from admit_declarations import catalogue, errors_below, events_below, events_of
 from admit_markdown import (
     WHAT_TO_DO,
@@ -92,6 +93,18 @@ class FeaturesTable(SphinxDirective):
         return self.parse_text_to_nodes(markdown_of_features())
 
 
+class AsvsTable(SphinxDirective):
+    """``admit-asvs``: each requirement of ASVS that is ours, and what shows that it is met."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the counts and a section for each chapter."""
+        asked, said = requirements(), entries()
+        wrong = faults(asked, said)
+        if wrong:
+            raise self.error(" ".join(wrong))
+        return self.parse_text_to_nodes(markdown_of_asvs(asked, said), allow_section_headings=True)
+
+
 class FeatureParts(SphinxDirective):
     """``admit-feature``: the settings, actions, events and mails of one feature, and what of it can be overridden."""
 
@@ -145,6 +158,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("admit-events", EventsTable)
     app.add_directive("admit-feature", FeatureParts)
     app.add_directive("admit-features", FeaturesTable)
+    app.add_directive("admit-asvs", AsvsTable)
     app.add_directive("admit-pages", PagePictures)
     # Nothing is noted between the reading of two pages.
     return {"parallel_read_safe": True, "parallel_write_safe": True}

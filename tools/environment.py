@@ -1,6 +1,6 @@
 """Make a virtual environment from a hashed lock, or reuse the one that is there.
 
-    python3 tools/environment.py run|dev
+    python3 tools/environment.py run|dev|fuzz
 
 Standard library only: on a fresh machine this runs before anything is installed. uv fills it, which takes seconds where
 pip takes minutes, and pip where uv can't: uv does not read all of what a machine may have told pip.

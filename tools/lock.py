@@ -20,7 +20,8 @@ def main() -> None:
     """Write a ``.txt`` beside each ``.in``, the same version of a package in both."""
     # pip refuses a lock with hashes without the extras that are asked for, unless a package is named without as well.
     dev = _lock("dev", "--no-strip-extras")
-    _lock("run", "--no-strip-extras", "--constraint", str(dev))
+    for name in ("run", "fuzz"):
+        _lock(name, "--no-strip-extras", "--constraint", str(dev))
     # What is in the container, and what makes the wheel for it; the same versions as the tests have.
     extras = ("--extra", "server", "--extra", "postgres", "--extra", "redis", "pyproject.toml")
     _lock("deploy", "--strip-extras", "--constraint", str(dev), *extras)

@@ -28,7 +28,7 @@ PROGRAMS = {
     "nginx": ["nginx"],
 }
 #: The marks of tests that take long and say the same on every Python.
-ONCE = ("browser", "docs", "removal", "adopting", "deployed")
+ONCE = ("browser", "docs", "asvs", "removal", "adopting", "deployed")
 #: Where Debian keeps programs that are not on the path.
 ELSEWHERE = "usr/lib/postgresql/*/bin"
 

@@ -84,6 +84,36 @@ def test_038_both_links_many_times_at_once(site: Site) -> None:
     assert site.account(ADA) is not None
 
 
+def test_039_bent_links(site: Site, ada: Browser) -> None:
+    """A link that was guessed, cut or recased is refused at either end, and the real one lives on."""
+    token = ask(site, ada)
+    first, _, second = token.partition(".")
+    texts = [token[:-1], token.swapcase(), f" {token}", f"{token}\n", f"{first}.{'A' * 43}", f"{'A' * 22}.{second}"]
+    texts += [f"{second}.{first}", token * 2, f"{token}\0", f"{first}%2e{second}"]
+    texts += [token[:-1] + sign for sign in "ABCabc012-_" if sign != token[-1]]
+    assert all(is_refused(confirm(ada, text)) for text in texts)
+    assert confirm(ada, token).status_code == 200
+    back = site.mailed_token(ADA, UNDO)
+    for text in (back[:-1], back.swapcase(), f"{back}\n", back[:22] + "." + "A" * 43, "A" * 22 + back[22:]):
+        assert is_refused(undo(ada, text))
+    assert undo(site.browser(), back).status_code == 200
+
+
+def test_040_older_links_to_a_new_address_are_dead(site: Site, ada: Browser) -> None:
+    """A link is dead once there is a newer one, another password or another address, and once its time is over."""
+    first, second = ask(site, ada), ask(site, ada, "lovelace@people.example")
+    assert is_refused(confirm(ada, first))
+    assert ada.post("/password", {"old_password": PASSWORD, "password": OTHER_PASSWORD}).status_code == 200
+    assert is_refused(confirm(ada, second))
+    third = ask(site, ada)
+    site.clock.advance(timedelta(days=1))
+    ada = site.signed_in(ADA, OTHER_PASSWORD)
+    assert is_refused(confirm(ada, third))
+    reset = site.reset_token(ADA)
+    assert confirm(ada, ask(site, ada)).status_code == 200
+    assert is_refused(choose(site.browser(), reset))
+
+
 def test_041_tokens_of_other_purposes(site: Site) -> None:
     """Each of the two kinds of token works at its own place and nowhere else."""
     ada = site.signed_in(ADA)

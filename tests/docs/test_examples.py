@@ -32,6 +32,7 @@ LANGUAGES = {
     "html",
     "http",
     "toml",
+    "{admit-asvs}",
     "{admit-errors}",
     "{admit-events}",
     "{admit-feature}",

@@ -281,11 +281,44 @@ def test_https_is_demanded_where_it_is_served(make: Make) -> None:
     """A site with an address of https tells browsers to come by https only; another does not."""
     live = make(**LIVE)
     answer = live.test_client().get("/", headers={"Host": "app.example"})
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert live.test_client().get("/nope", headers={"Host": "app.example"}).headers["Strict-Transport-Security"]
     assert live.config["SESSION_COOKIE_SECURE"] is True
     dev = make(db="sqlite:///other.db")
     assert "Strict-Transport-Security" not in dev.test_client().get("/").headers
     assert dev.config["SESSION_COOKIE_SECURE"] is False
+
+
+def test_browsers_may_know_the_site_before_they_come(make: Make) -> None:
+    """What else browsers are told of https is a setting, and what they would not take is refused."""
+    for settings, header in (
+        ({"hsts_subdomains": False}, "max-age=31536000"),
+        ({"hsts_preload": True}, "max-age=31536000; includeSubDomains; preload"),
+    ):
+        answer = make(**LIVE, **settings).test_client().get("/", headers={"Host": "app.example"})
+        assert answer.headers["Strict-Transport-Security"] == header
+    with pytest.raises(ConfigurationError, match=r"ADMIT_HSTS_PRELOAD needs ADMIT_HSTS_SUBDOMAINS: .* or neither\."):
+        make(**LIVE, hsts_preload=True, hsts_subdomains=False)
+
+
+def test_plain_http_leads_pages_to_https_and_refuses_programs(make: Make) -> None:
+    """Behind a proxy that says so, a page asked for by plain http is asked for again by https, and all else refused."""
+    client = make(**LIVE, proxies=1).test_client()
+
+    def ask(method: str, path: str, scheme: str = "http", host: str = "app.example:80"):  # noqa: ANN202
+        headers = {"Host": host, "X-Forwarded-Proto": scheme}
+        return client.open(path, method=method, headers=headers, follow_redirects=False)
+
+    answer = ask("GET", "/account/sign-in?next=/a%20b")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "https://app.example/account/sign-in?next=/a%20b")
+    assert ask("HEAD", "/").headers["Location"] == "https://app.example/"
+    assert ask("GET", "//evil.example/").headers["Location"].startswith("https://app.example/")
+    refused = ask("GET", "/api/account/")
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    assert ask("POST", "/account/sign-in").status_code == 403
+    assert ask("GET", "/", host="evil.example").status_code == 400
+    assert ask("GET", "/healthz", host="10.0.0.1").status_code == 200
+    assert ask("GET", "/account/sign-in", scheme="https").status_code == 200
 
 
 # -- starting ---------------------------------------------------------------------------------------------------------

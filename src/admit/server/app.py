@@ -19,6 +19,7 @@ from admit.mail import ConsoleSender, MailSettings
 from admit.server.configuration import CONFIG, configuration, values_of
 from admit.server.errors import answer_errors
 from admit.server.hosts import refuse_unknown_hosts
+from admit.server.https import demand_https
 from admit.server.observing import observe_as_told
 from admit.server.pages import add_pages
 from admit.server.secret_files import kept_secrets
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["create_app", "has_public_url", "is_loopback"]
 
 _SQLITE = "sqlite:///"
-_HSTS = "max-age=31536000"
 
 
 def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -> Flask:
@@ -65,7 +65,7 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
         refuse_unknown_hosts(app, server, accounts)
     add_pages(app, outbox=sender if server.dev else None)
     if (accounts.public_url or "").startswith("https:"):
-        _demand_https(app)
+        demand_https(app, server, accounts)
     if serves:
         observe_as_told(app, server)
     return app
@@ -146,10 +146,3 @@ def _open(app: Flask, server: ServerSettings, sender: ConsoleSender | None) -> N
         # What the driver says names the file or the host, and never the password.
         message = f"The database can't be opened: {error}. Check ADMIT_DB, or give another by --db."
         raise ConfigurationError(message) from error
-
-
-def _demand_https(app: Flask) -> None:
-    @app.after_request
-    def demand_https(response: Any) -> Any:
-        response.headers["Strict-Transport-Security"] = _HSTS
-        return response

@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     from admit.flask.settings import AccountSettings
     from admit.server.settings import ServerSettings
 
-__all__ = ["refuse_unknown_hosts"]
+__all__ = ["asked_by_address", "refuse_unknown_hosts"]
 
 #: A name or an address, without the port that may follow (RFC 9110, section 7.2).
 _HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-#: Who asks these, and for the metrics, comes by an address, not by a name: what watches over containers.
+#: Who asks these comes by an address, not by a name: what watches over containers.
 _ANYBODY = {"/healthz", "/readyz"}
 
 
 def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSettings) -> None:
     """Answer 400 to requests for a name that is not the site's, if it is said which are."""
     named = [_name(accounts.public_url)] if accounts.public_url else []
-    metrics = MetricsSettings.from_mapping(app.config)
-    open_to_all = _ANYBODY if metrics.token is None else _ANYBODY | {metrics.path}
+    by_address = asked_by_address(app)
     trusted = {name.lower() for name in (*server.trusted_hosts, *(_LOOPBACK if server.dev else ()), *named)}
     if not trusted:
         return
@@ -42,9 +41,15 @@ def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSe
     def refuse_unknown_host() -> Response | None:
         request = the_request()
         host = _HOST.fullmatch(request.headers.get("Host", "").lower())
-        if request.path in open_to_all or (host is not None and host[1] in trusted):
+        if request.path in by_address or (host is not None and host[1] in trusted):
             return None
         return answer_error(400, accounts.api_prefix)
+
+
+def asked_by_address(app: Flask) -> set[str]:
+    """Return the paths for which programs come by the address of a process, and not by the site's name and proxy."""
+    metrics = MetricsSettings.from_mapping(app.config)
+    return _ANYBODY if metrics.token is None else _ANYBODY | {metrics.path}
 
 
 def _name(url: str) -> str:

@@ -42,6 +42,12 @@ class ServerSettings(Settings):
     traces: bool = setting(
         False, "Whether there are spans for OpenTelemetry, for opentelemetry-instrument to send where it is told."
     )
+    hsts_subdomains: bool = setting(
+        True, "Whether browsers are told to come by https to all names below that of the site as well."
+    )
+    hsts_preload: bool = setting(
+        False, "Whether browsers may be shipped with the name of the site in them, https only."
+    )
     # Not shown: whoever knows it can forge what it signs.
     secret_key: str | None = field(
         default=None,
@@ -61,6 +67,12 @@ class ServerSettings(Settings):
             if not least <= getattr(self, name) <= most:
                 message = f"{self.key(name)} is {getattr(self, name)}. Set it to a number from {least} to {most}."
                 raise ConfigurationError(message)
+        if self.hsts_preload and not self.hsts_subdomains:
+            message = (
+                f"{self.key('hsts_preload')} needs {self.key('hsts_subdomains')}: browsers take no name without "
+                "those below it. Switch both on, or neither."
+            )
+            raise ConfigurationError(message)
 
 
 def known_settings() -> list[type[Settings]]:

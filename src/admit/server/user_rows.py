@@ -34,6 +34,9 @@ _LONGEST_ID = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+#: What makes a spreadsheet compute a cell instead of showing it, and what says that it shall not.
+_FORMULAS, _TEXT = ("=", "+", "-", "@", "\t", "\r", "'"), "'"
+
 
 class Line(NamedTuple):
     """A line of a file: its number, its bytes (``None`` if there are too many), and where in the file it ends."""
@@ -178,7 +181,7 @@ def _of_csv(header: Sequence[str], text: bytes) -> Row:
     if len(cells) != len(header):
         message = f"There are {len(cells)} values for {len(header)} columns."
         raise BadRow(message)
-    values: dict[str, Any] = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+    values: dict[str, Any] = {name: _typed(cell) for name, cell in zip(header, cells, strict=True) if cell}
     if "roles" in values:
         values["roles"] = [one for one in values["roles"].replace(",", " ").split(" ") if one]
     try:
@@ -236,4 +239,11 @@ def _cell(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, bool):
         return json.dumps(value)
-    return " ".join(cast("list[str]", value)) if isinstance(value, list) else value or ""
+    text: str = " ".join(cast("list[str]", value)) if isinstance(value, list) else value or ""
+    # Somebody signs up as =HYPERLINK(…)@example.org, and the operator opens the file.
+    return _TEXT + text if text.startswith(_FORMULAS) else text
+
+
+def _typed(cell: str) -> str:
+    """Take off what :func:`_cell` has put before a value."""
+    return cell.removeprefix(_TEXT) if cell.startswith(tuple(_TEXT + one for one in _FORMULAS)) else cell

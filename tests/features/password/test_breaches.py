@@ -29,7 +29,9 @@ Asked = list[tuple[str, dict[str, str]]]
 
 
 @contextmanager
-def service(answer: bytes, *, status: int = 200, wait: Event | None = None) -> Iterator[tuple[str, Asked]]:
+def service(
+    answer: bytes, *, status: int = 200, wait: Event | None = None, location: str = ""
+) -> Iterator[tuple[str, Asked]]:
     """Serve one answer to every range, and yield the address and what was asked."""
     asked: Asked = []
 
@@ -39,6 +41,8 @@ def service(answer: bytes, *, status: int = 200, wait: Event | None = None) -> I
             if wait:
                 wait.wait(30)
             self.send_response(status)
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
             # Whoever asked may have lost patience.
             with suppress(ConnectionError):
@@ -119,6 +123,14 @@ def test_a_service_that_fails_blocks_nobody(
         assert make(url).count(LEAKED) == 0
     assert "was not checked" in caplog.text
     assert not any(secret in caplog.text for secret in (LEAKED, DIGEST[:5], DIGEST[5:]))
+
+
+def test_a_service_leads_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
+    """A service that was taken over can't send this machine to what only it can reach."""
+    with service(lines(f"{DIGEST[5:]}:9")) as (inside, asked), service(b"", status=302, location=inside) as (url, _):
+        assert checking(url).count(LEAKED) == 0
+    assert asked == []
+    assert "was not checked" in caplog.text
 
 
 def test_nobody_there_blocks_nobody(caplog: pytest.LogCaptureFixture) -> None:

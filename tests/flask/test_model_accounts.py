@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import flask_login
@@ -16,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from admit.events import AccountCreated
+from admit.features.closing import Closing
 from admit.features.password import Password
 from admit.features.registration import Registration
 from admit.flask import LoginManager, ModelAccounts, UserMixin, current_user, login_required, roles_required
@@ -204,13 +206,36 @@ def test_who_is_switched_off_is_out(make: Callable[..., Site]) -> None:
     client = site.start()
     site.add("ada")
     site.add("eve", is_active=False)
-    assert sign_in(client, "eve", OLD) == 401
+    assert sign_in(client, "eve", OLD) == 403  # who has the right password is told
     assert sign_in(client, "ada", OLD) == 200
     assert client.get("/me").text == "ada"
     with site.app.app_context(), sessionmaker(site.engine())() as session:
         session.query(site.user).filter_by(username="ada").one().is_active = False
         session.commit()
     assert client.get("/me").status_code != 200
+
+
+def test_a_user_closes_their_account(make: Callable[..., Site]) -> None:
+    """A user of the application's own comes back in time, and is deleted by the purge once the grace is over."""
+    site = make()
+    client = site.start(Closing(erases_users=True))
+    for name in ("ada", "eve"):
+        site.add(name)
+    for _ in range(2):  # the second login opens the account again
+        assert sign_in(client, "ada", OLD) == 200
+        assert client.post("/api/account/close").status_code == 200
+        assert client.get("/me").status_code != 200
+    with site.app.app_context():
+        account = site.accounts.find_account("ada")
+        assert account
+        closed_at = datetime.now(UTC) - timedelta(days=15)
+        assert site.accounts.replace_account(account, replace(account, closed_at=closed_at))
+    assert sign_in(client, "ada", OLD) == 401
+    purged = site.app.test_cli_runner().invoke(args=["admit", "purge"])
+    assert "erased 1 account." in purged.stdout
+    with site.app.app_context(), sessionmaker(site.engine())() as session:
+        assert [user.username for user in session.query(site.user)] == ["eve"]
+    assert sign_in(client, "eve", OLD) == 200
 
 
 def test_a_property_may_switch_off(make: Callable[..., Site]) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Closed", "Closing"]
 
-
+# What is called erased is to be so some day, and an account that is being erased has been closed for longer than this.
 _LONGEST = timedelta(days=366)
 
 

@@ -53,8 +53,8 @@ class SecretKeeper(Protocol):
         """
         ...
 
-    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
-        """Make ``credential`` the one that counts, and whatever rested on the one before worthless."""
+    def replace(self, ctx: Context, account: Account, credential: Credential, *, told: bool = True) -> None:
+        """Make ``credential`` count, and what rested on the one before worthless; tell the owner if ``told``."""
         ...
 
 
@@ -231,10 +231,9 @@ class Context:
 
         Args:
             account: The account.
-            claim: Called when all is done that may fail; returns the account as it then is, or raises if somebody else
-                was first.
-            key: The address that the person has proven to be theirs; a mail goes to no other, or it would be the
-                thief's who has changed it.
+            claim: Returns the account as it then is, or raises if somebody else was first. It is called once all is
+                done that may fail.
+            key: The address that is proven to be the person's; a mail goes to no other, such as the thief's.
 
         Returns:
             Whether a mail was sent.
@@ -244,9 +243,10 @@ class Context:
         """
         keeper = self.secret_keeper()
         unknown = None if keeper is None else keeper.enroll(self, account, tokens.new_secret())
+        self.gate.revoke_all(account.id, by="owner")  # where this fails nothing is claimed, and may be tried again
         account = claim()
         if keeper is not None and unknown is not None:
-            keeper.replace(self, account, unknown)
+            keeper.replace(self, account, unknown, told=False)  # the mail below says it
         self.gate.challenges.void(account.id)
         self.gate.revoke_all(account.id, by="owner")
         self.leaves = self.account is not None and self.account.id == account.id

@@ -101,8 +101,9 @@ def test_036_a_thief_is_out(site: Site) -> None:
     mark = thief.cookie(DEVICES)
     reset = site.reset_token(ADA)
     again = site.signed_in(ADA, at="198.51.100.67")
-    owner = site.browser()
+    owner, sent = site.browser(), len(site.mails_to(ADA))
     assert deny(owner, token).json == {"next": "check_mail"}
+    assert len(site.mails_to(ADA)) == sent + 1, "the owner is told once, with the link to a new password"
     assert thief.me().status_code == again.me().status_code == owner.me().status_code == 401
     assert thief.sign_in(ADA).status_code == 401
     assert is_refused(choose(thief, reset, PASSWORD))

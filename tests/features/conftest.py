@@ -72,8 +72,9 @@ class Phrases(Feature):
             raise InvalidInput({"password": Text("It is too short.")})
         return Credential(tokens.new_id(), self.name, account.id, account.id, secret, ctx.now)
 
-    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
+    def replace(self, ctx: Context, account: Account, credential: Credential, *, told: bool = True) -> None:
         """Make it the one that counts."""
+        del told
         old = ctx.credentials.get_credential(self.name, account.id)
         if old is None:
             ctx.credentials.add_credential(credential)

@@ -123,7 +123,7 @@ def _overdue(store: Any, name: str, now: datetime) -> Iterator[Finding]:
         yield ok("purge", f"Nothing in {name} is overdue for the purge.")
         return
     sentence = f"{count} things in {name} or more are over since {_OVERDUE.days} days: nobody purges."
-    yield warning("purge", sentence, "Run admit sessions purge every day.")
+    yield warning("purge", sentence, "Run admit purge every day.")
 
 
 def _users(store: Any) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit import identifiers, tokens
-from admit.errors import ConfigurationError
+from admit.errors import ConfigurationError, StoreError
 from admit.events import LoggedIn
 from admit.feature import Feature
 from admit.features.new_device import DeviceDenied, DeviceMet, NewDevice
@@ -58,6 +58,23 @@ def deny(client: Client, link: str) -> int:
         client.follow(link)
         return client.send("/new-device").status_code
     return client.send("/new-device", token=link.rpartition("/")[2]).status_code
+
+
+def test_a_denial_that_fails_may_be_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store of the sessions is down the link is not used up, so that the thief does not stay for it."""
+    thief = site.client()
+    link = told(site, thief)
+
+    def down(*_: Any, **__: Any) -> int:
+        message = "The store is down."
+        raise StoreError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.store, "delete_sessions", down)
+        assert deny(site.client(), link) == 503
+    assert thief.is_in
+    assert deny(site.client(), link) == 200
+    assert not thief.is_in
 
 
 def test_not_at_the_first_login(site: Site) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit import tokens
-from admit.errors import InvalidInput, Overloaded
+from admit.errors import InvalidInput, Overloaded, StoreError
 from admit.events import LoggedIn, LoginFailed
 from admit.features.password import Password, PasswordChanged
 from admit.features.password.hashing import Hasher
@@ -53,6 +53,12 @@ def kept(site: Site) -> str:
     credential = site.store.get_credential("password", account.id)
     assert credential
     return credential.secret
+
+
+def down(*_: Any, **__: Any) -> int:
+    """Answer as a store that is down."""
+    message = "The store is down."
+    raise StoreError(message)
 
 
 def test_logging_in(site: Site, face: str) -> None:
@@ -394,6 +400,21 @@ def test_two_changes_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(site.store, "replace_credential", lambda old, new: False)
     answer = client.send("/password", old_password=NEW, password=OLD)
     assert answer.status_code == 422
+
+
+def test_sessions_that_cannot_be_ended(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store of the sessions is down the old password stays: a new one beside a thief's session is worse."""
+    client, thief, before = site.client(), site.client(), kept(site)
+    log_in(client)
+    log_in(thief)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.store, "delete_sessions", down)
+        assert client.send("/password", old_password=OLD, password=NEW).status_code == 503
+    assert kept(site) == before
+    assert not site.mails
+    assert client.send("/password", old_password=OLD, password=NEW).json == {"ended": 1}
+    assert client.is_in
+    assert not thief.is_in
 
 
 def test_a_first_password(site: Site) -> None:

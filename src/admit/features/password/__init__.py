@@ -25,7 +25,7 @@ from admit.errors import (
 )
 from admit.events import LoginFailed
 from admit.feature import Context, Demand, Face, Feature, Reply, Shown, Signed, action
-from admit.features.password import adopted, examining, policy
+from admit.features.password import adopted, changes, examining, policy
 from admit.features.password.breaches import BreachCheck
 from admit.features.password.changes import PasswordChanged
 from admit.features.password.forms import Changed, ConfirmForm, LoginForm, NewPasswordForm, StrengthForm, StrengthView
@@ -56,8 +56,6 @@ __all__ = [
 
 _KNOW = frozenset({Factor.KNOW})
 _BREACHED = Text("This password is known from a breach of another site. Please choose one that nobody has.")
-# How often to try again when another request changes the same password first.
-_TRIES = 5
 
 
 class Password(Feature):
@@ -171,9 +169,11 @@ class Password(Feature):
         account = ctx.demand_account()
         self._demand(ctx, account, form.old_password, field="old_password")
         credential = self.enroll(ctx, account, form.password)
-        self._write(ctx, account, credential)
+        ended = changes.write(ctx, account, credential)
         ctx.confirm(account.id, self.name, _KNOW)
-        return Reply(Changed(ended=self._settle(ctx, account)), page="password/changed")
+        ended += changes.settle(ctx, account)
+        changes.tell(ctx, account, ended)
+        return Reply(Changed(ended=ended), page="password/changed")
 
     @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON], errors=[Overloaded])
     def strength(self, ctx: Context, form: StrengthForm) -> Reply[StrengthView]:
@@ -220,10 +220,11 @@ class Password(Feature):
             id=tokens.new_id(), kind=self.name, key=account_id, subject=account_id, secret=hashed, created_at=at
         )
 
-    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
-        """Make ``credential`` the one that counts; all sessions end, and the owner is told."""
-        self._write(ctx, account, credential)
-        self._settle(ctx, account)
+    def replace(self, ctx: Context, account: Account, credential: Credential, *, told: bool = True) -> None:
+        """Make ``credential`` the one that counts; all sessions end, and the owner is told, unless they are anyway."""
+        ended = changes.write(ctx, account, credential) + changes.settle(ctx, account)
+        if told:
+            changes.tell(ctx, account, ended)
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -268,29 +269,3 @@ class Password(Feature):
         kinds = {one.kind for one in ctx.credentials.list_credentials(account.id)}
         has_factor = any(feature.second_factor and name in kinds for name, feature in ctx.features.items())
         return self.min_length_with_factor if has_factor else self.min_length
-
-    def _write(self, ctx: Context, account: Account, credential: Credential) -> None:
-        for _ in range(_TRIES):
-            old = ctx.credentials.get_credential(self.name, account.id)
-            if old is None:
-                written = ctx.credentials.add_credential(credential)
-            else:
-                changed = replace(
-                    old, secret=credential.secret, created_at=credential.created_at, details=credential.details
-                )
-                written = ctx.credentials.replace_credential(old, changed)
-            if written:
-                return
-        raise InvalidInput({"password": Text("It was changed by somebody else at the same moment. Please try again.")})
-
-    def _settle(self, ctx: Context, account: Account) -> int:
-        """End what rested on the old password: sessions, links, half-done logins and known devices."""
-        keep = ctx.admitted.session.id if ctx.admitted else None
-        ctx.gate.challenges.void(account.id)
-        ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
-        ctx.devices.forget(account.id)
-        # But for this one, or strangers who guess could keep the owner out of it.
-        ctx.mark = ctx.devices.mark(account.id)
-        ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
-        ctx.send(account, "password/changed_mail", at=ctx.now, url=ctx.url("password_reset.ask"))
-        return ended

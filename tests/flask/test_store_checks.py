@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from admit.findings import Finding
+    from tests.services.redis import RedisServer
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -87,6 +88,19 @@ def test_nobody_purges(store: SqlStore) -> None:
     assert said(found_in(store))["purge"] == "ok"
     store.add_session(a_session(idle=DAY, ends_at=NOW + 100 * DAY, seen_at=NOW - 4 * DAY))
     assert wrong(found_in(store)) == [("purge", "warning")]
+
+
+def test_a_server_that_forgets(redis_server: RedisServer) -> None:
+    """A Redis that makes room by what it likes is told of, as is one that does not say; one that refuses is well."""
+    store = RedisStore(redis_server.url, command_timeout=30, connect_timeout=30)
+    assert said(found_in(store))["eviction"] == "ok"
+    redis_server.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+    [finding] = [one for one in found_in(store) if one.check == "eviction"]
+    assert str(finding.severity) == "warning"
+    assert "volatile-lru" in finding.sentence
+    redis_server.ask("ACL", "SETUSER", "default", "-info")
+    assert said(found_in(store))["eviction"] == "note"
+    store.close()
 
 
 def test_tables_of_another_version(store: SqlStore) -> None:

@@ -83,6 +83,7 @@ def _of_store(store: Any, now: datetime) -> Iterator[Finding]:
         yield error("store", f"{name} does not answer: {problem}.", f"{_CHECK_IT} Tables are made by admit db upgrade.")
         return
     yield from _tables(store, name)
+    yield from _eviction(store, name)
     yield from _disk(store)
 
 
@@ -124,6 +125,25 @@ def _overdue(store: Any, name: str, now: datetime) -> Iterator[Finding]:
         return
     sentence = f"{count} things in {name} or more are over since {_OVERDUE.days} days: nobody purges."
     yield warning("purge", sentence, "Run admit purge every day.")
+
+
+def _eviction(store: Any, name: str) -> Iterator[Finding]:
+    """Tell of a server that forgets what it likes when it is full: sessions, and how often somebody has guessed."""
+    if not hasattr(store, "eviction_policy"):
+        return
+    advice = "Set maxmemory-policy noeviction, and give it a server of its own."
+    try:
+        policy: str = store.eviction_policy()
+    except StoreError as problem:
+        yield note("eviction", f"{name} does not say what it does when it is full: {problem}.", advice)
+        return
+    if policy == "noeviction":
+        yield ok("eviction", f"{name} forgets nothing when it is full.")
+    else:
+        sentence = (
+            f"{name} is set to {policy}: when it is full it forgets sessions, and how often somebody has guessed."
+        )
+        yield warning("eviction", sentence, advice)
 
 
 def _users(store: Any) -> Iterator[Finding]:

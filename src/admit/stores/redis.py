@@ -45,6 +45,7 @@ among them; ``min-replicas-to-write`` narrows that, and nothing in Redis rules i
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -197,6 +198,18 @@ class RedisStore(RedisChallenges, RedisCounters):
         longer, it calls ``drop(None)``.
         """
         return self._changes.subscribe(drop)
+
+    def eviction_policy(self) -> str:
+        """Return what the server does when its memory is full: ``noeviction``; of a cluster, what one node does.
+
+        Raises:
+            StoreError: The server did not answer, or does not tell it to this user.
+
+        .. versionadded:: 0.2
+        """
+        answer: bytes = self._nodes.ask("INFO", "memory")
+        found = re.search(rb"^maxmemory_policy:([\w-]+)", answer, re.MULTILINE)
+        return "noeviction" if found is None else found[1].decode()  # there are servers that have no such thing
 
     def close(self) -> None:
         """Stop listening and close the connections."""

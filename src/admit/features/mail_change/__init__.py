@@ -13,10 +13,8 @@ Source: NIST SP 800-63B-4, section 4.6 (notices, with a way to object); OWASP, A
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import msgspec
 
 from admit import identifiers
 from admit.errors import (
@@ -28,8 +26,16 @@ from admit.errors import (
     Throttled,
 )
 from admit.events import Event
-from admit.feature import Context, Demand, Face, Feature, Reply, Shown, Token, action, can_regain
+from admit.feature import Context, Demand, Face, Feature, Reply, Shown, action, can_regain
 from admit.features.mail_change import ways_back
+from admit.features.mail_change.forms import (
+    MailChangedBack,
+    MailChangeForm,
+    MailChangeLinkForm,
+    MailChangeSent,
+    MailMoved,
+    NewMail,
+)
 from admit.findings import at_most, in_words, ok, warning
 from admit.model import Identifier, IdentifierKind
 from admit.settings import setting
@@ -71,44 +77,6 @@ class MailRestored(Event):
     """The owner of the old address has taken the account back; its sessions have ended, and its password."""
 
     said: ClassVar[Text | None] = Text("You went back to your old mail address.")
-
-
-class MailChangeForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The address that is to count."""
-
-    email: str
-
-
-class MailChangeSent(msgspec.Struct, frozen=True, kw_only=True):
-    """That a mail is on its way to the new address, if that can be used."""
-
-    next: str = "check_mail"
-
-
-class MailChangeLinkForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The token of a link."""
-
-    token: Token
-
-
-class NewMail(msgspec.Struct, frozen=True, kw_only=True):
-    """The address that a link is about."""
-
-    email: str
-
-
-class MailMoved(msgspec.Struct, frozen=True, kw_only=True):
-    """The address that counts now, and until when the old one can take that back; never if nobody had confirmed it."""
-
-    email: str
-    until: datetime | None
-
-
-class MailChangedBack(msgspec.Struct, frozen=True, kw_only=True):
-    """The address that counts again, and what comes next: a mail (``check_mail``), or logging in (``sign_in``)."""
-
-    email: str
-    next: str
 
 
 class MailChange(Feature):

@@ -88,8 +88,8 @@ def _fetched(url: str, seconds: float, prefix: str) -> str:
     opener = urls.OpenerDirector()
     # All but what follows redirects: a service that was taken over could send this machine to what only it can reach.
     kinds = (urls.HTTPHandler, urls.HTTPSHandler, urls.HTTPErrorProcessor, urls.HTTPDefaultErrorHandler)
-    for handler in (urls.ProxyHandler, *kinds):
-        opener.add_handler(handler())
+    for part in (urls.ProxyHandler, *kinds):
+        opener.add_handler(part())
     # With padding, the length of the answer does not tell which range was asked for.
     headers = {"Add-Padding": "true", "User-Agent": "admit", "Accept": "text/plain"}
     request = urls.Request(url + prefix, headers=headers)  # noqa: S310 -- fetch_by_url looked at the scheme

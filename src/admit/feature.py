@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from admit.action import Action, Demand, Face, Reply, Secret, Shown, Token, action
@@ -75,10 +76,7 @@ class Feature(Settings):
     @classmethod
     def actions(cls) -> list[Action]:
         """Return its actions, in the order of declaration, those of its bases first."""
-        found: dict[str, Action] = {}
-        for base in reversed(cls.__mro__):
-            found.update((name, part.__action__) for name, part in vars(base).items() if hasattr(part, "__action__"))
-        return list(found.values())
+        return list(_actions_of(cls))
 
     def configured(self, mapping: Mapping[str, Any]) -> Self:
         """Return the feature with the settings that a mapping such as ``app.config`` holds."""
@@ -193,6 +191,15 @@ class Feature(Settings):
             session: The session that has begun there.
         """
         del ctx, session
+
+
+@cache
+def _actions_of(feature: type[Feature]) -> tuple[Action, ...]:
+    # A start asks for them twenty times.
+    found: dict[str, Action] = {}
+    for base in reversed(feature.__mro__):
+        found.update((name, part.__action__) for name, part in vars(base).items() if hasattr(part, "__action__"))
+    return tuple(found.values())
 
 
 def way_in(features: Mapping[str, Feature]) -> str | None:

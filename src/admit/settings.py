@@ -11,6 +11,7 @@ import difflib
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast, get_args, get_origin, get_type_hints
 
@@ -112,9 +113,15 @@ class Settings:
         ]
 
     @classmethod
-    def _kinds(cls) -> dict[str, tuple[type, ...]]:
-        hints = get_type_hints(cls)
-        return {one.name: _members(hints[one.name]) for one in fields(cls)}
+    def _kinds(cls) -> Mapping[str, tuple[type, ...]]:
+        return _kinds_of(cls)
+
+
+@cache
+def _kinds_of(settings: type[Settings]) -> Mapping[str, tuple[type, ...]]:
+    # Reading annotations takes longer than all else about settings, and an application asks twenty times at its start.
+    hints = get_type_hints(settings)
+    return {one.name: _members(hints[one.name]) for one in fields(settings)}
 
 
 @dataclass(frozen=True, kw_only=True)

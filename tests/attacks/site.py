@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, jsonify
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
 
 from admit.errors import StoreError
 from admit.events import Event, Events
@@ -29,6 +30,7 @@ from admit.testing import Clock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from jinja2.bccache import Bucket
     from werkzeug.test import TestResponse
 
     from admit.feature import Feature
@@ -64,6 +66,25 @@ def all_features() -> list[Feature]:
         MailChange(),
         NewDevice(),
     ]
+
+
+class Templates(BytecodeCache):
+    """Keeps what the templates are compiled to, so that not every site does it anew."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill a bucket with what is kept for it."""
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what is in a bucket."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = Templates()
 
 
 class Browser:
@@ -225,6 +246,7 @@ def make_site(
 ) -> Site:
     """Return a site as it would be in production: no debug, no testing, an address of its own."""
     app = Flask("site")
+    app.jinja_options = {**app.jinja_options, "bytecode_cache": _TEMPLATES}
     app.config.update(
         {
             "SECRET_KEY": "b1f0c8d4e6a2479db1f0c8d4e6a2479d",

@@ -1,16 +1,19 @@
 """What ``make test`` does: system packages, checks, then the tests on every Python that is here.
 
-The Python that runs this has coverage, and the arguments; the others run beside it, one after the other, since a run
-takes one core for most of its time. What they say comes after it, and the output ends with a closing line of pytest.
+The Python that runs this, the oldest of them, runs everything, with coverage: what takes long and says the same on
+every Python in runs of its own, beside the rest. The others run what may differ. Two runs go at a time, since a run
+takes one core for most of its time. The output ends with a closing line of pytest.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import environment
 import pythons
@@ -27,34 +30,97 @@ PROGRAMS = {
     "postgres": ["postgresql"],
     "nginx": ["nginx"],
 }
-#: The marks of tests that take long and say the same on every Python.
-ONCE = ("browser", "docs", "asvs", "removal", "adopting", "deployed")
+#: The marks of tests that take long and say the same on every Python, in the lots that are run apart.
+ONCE = (("adopting", "browser"), ("asvs", "deployed", "docs", "removal"))
+#: Tests that say the same without a mark: of source texts, of whole sites, and of programs of others. What Python
+#: itself parses (bodies, headers, cookies, addresses) is attacked on each.
+SAME = ("architecture/test_*.py", "attacks/test_*.py", "clients/test_*.py", "examples/test_*.py", "flask/*_fuzz.py")
+PARSED = {"test_parsing.py", "test_wire.py"}
+#: What the Pythons between the oldest and the newest leave to those two.
+OUTER = ("features/*/test_*.py", "server/test_*.py")
+#: How many runs there are at a time.
+LANES = 2
 #: Where Debian keeps programs that are not on the path.
 ELSEWHERE = "usr/lib/postgresql/*/bin"
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+class Run(NamedTuple):
+    """A run of pytest: what it is called, the Python, the arguments, and the file that coverage is kept in, if any."""
+
+    name: str
+    python: Path
+    arguments: list[str]
+    counts: str | None = None
+
+    def result(self, *, aloud: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run it, and keep what it says unless it is to say it aloud: two must not talk at once."""
+        count = ["--cov", "--cov-report=", "--cov-fail-under=0"] if self.counts else []
+        manner = [] if aloud else ["--quiet", "--no-header"]
+        return subprocess.run(
+            [str(self.python), "-m", "pytest", *manner, *count, *self.arguments],
+            cwd=ROOT,
+            env={**os.environ, **({"COVERAGE_FILE": f".coverage.{self.counts}"} if self.counts else {})},
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=None if aloud else subprocess.PIPE,
+            stderr=None if aloud else subprocess.STDOUT,
+            text=True,
+        )
 
 
 def main() -> None:
     """Run everything; the exit code is that of the first thing that fails."""
     missing = install_programs()
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     with ThreadPoolExecutor(max_workers=1) as beside:
-        making = beside.submit(environments_of, [version for version in pythons.SUPPORTED if version != here])
+        making = beside.submit(environments_of, [version for version in pythons.SUPPORTED if version != HERE])
         check()
     others = making.result()
+    first, *rest = planned(others)
+    coverage("erase")
+    print(f"== tests on Python {HERE}; on others beside it: {', '.join(others) or 'none'}", flush=True)
+    with ThreadPoolExecutor(max_workers=LANES) as lanes:
+        loud, *quiet = [lanes.submit(first.result, aloud=True), *(lanes.submit(run.result) for run in rest)]
+    if loud.result().returncode:
+        print(f"== failed in {first.name}: see above", flush=True)
+    *earlier, last = [(run, done.result()) for run, done in zip(rest, quiet, strict=True)]
+    for run, done in earlier:
+        told(run, done)
     # Where something can't run, some lines are not reached, and that is no news.
-    coverage = ["--cov", *(["--cov-fail-under=0"] if missing else [])]
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        runs = {version: beside.submit(quiet_pytest, inside) for version, inside in others.items()}
-        print(f"== tests on Python {here}; on others beside it: {', '.join(runs) or 'none'}", flush=True)
-        here_failed = pytest(sys.executable, *coverage, *sys.argv[1:])
-        if here_failed:
-            print(f"== failed on Python {here}: see above", flush=True)
-        for version, run in runs.items():
-            print(f"== Python {version}, without those that run once ({', '.join(ONCE)}), said\n", flush=True)
-            print(run.result().stdout, flush=True)
-    for run in runs.values():
-        stop_if_failed(run.result().returncode)
-    stop_if_failed(here_failed)
+    uncovered = coverage("combine") or coverage("report", *(["--fail-under=0"] if missing else []))
+    told(*last)
+    for code in (loud.result().returncode, *(done.returncode for _, done in (*earlier, last)), uncovered):
+        if code:
+            sys.exit(code)
+
+
+def planned(others: dict[str, Path]) -> list[Run]:
+    """Return the runs, those that take longest first."""
+    apart = " and ".join(f"not {mark}" for lot in ONCE for mark in lot)
+    here = Path(sys.executable)
+    lots = [Run(f"Python {HERE}, {' and '.join(lot)}", here, ["-m", " or ".join(lot)], lot[0]) for lot in ONCE]
+    runs = [
+        Run(f"Python {version}", python, ["-m", apart, *left_out(SAME if version == max(others) else SAME + OUTER)])
+        for version, python in sorted(others.items(), reverse=True)
+    ]
+    return [Run(f"Python {HERE}", here, ["-m", apart, *sys.argv[1:]], "core"), *runs[:1], *lots, *runs[1:]]
+
+
+def left_out(patterns: tuple[str, ...]) -> list[str]:
+    """Return the options that leave the files out which have such names."""
+    tests = ROOT / "tests"
+    found = sorted(path for pattern in patterns for path in tests.glob(pattern) if path.name not in PARSED)
+    return [f"--ignore={path.relative_to(ROOT)}" for path in found]
+
+
+def told(run: Run, done: subprocess.CompletedProcess[str]) -> None:
+    """Say what a run has said."""
+    print(f"== {run.name} said\n\n{done.stdout}", flush=True)
+
+
+def coverage(*words: str) -> int:
+    """Run coverage; return its exit code."""
+    return subprocess.run([sys.executable, "-m", "coverage", *words], cwd=ROOT, check=False).returncode
 
 
 def install_programs() -> list[str]:
@@ -79,32 +145,6 @@ def environments_of(versions: list[str]) -> dict[str, Path]:
     for version in [version for version, python in found.items() if python is None]:
         print(f"== Python {version} is not on this machine: nothing ran on it", flush=True)
     return {version: environment.make(f"dev-{version}", "dev", python) for version, python in found.items() if python}
-
-
-def quiet_pytest(inside: Path) -> subprocess.CompletedProcess[str]:
-    """Run the tests with another Python, and keep what they say, so that two don't talk at once."""
-    command = [str(inside), "-m", "pytest", "--quiet", "--no-header", "-m", f"not {' and not '.join(ONCE)}"]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def pytest(python: str, *arguments: str) -> int:
-    """Run pytest with this Python; return its exit code."""
-    command = [python, "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=False, stdin=subprocess.DEVNULL).returncode
-
-
-def stop_if_failed(code: int) -> None:
-    """End with the exit code of what failed."""
-    if code:
-        sys.exit(code)
 
 
 if __name__ == "__main__":

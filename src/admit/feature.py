@@ -76,7 +76,16 @@ class Feature(Settings):
     @classmethod
     def actions(cls) -> list[Action]:
         """Return its actions, in the order of declaration, those of its bases first."""
-        return list(_actions_of(cls))
+        return list(cls._actions())
+
+    @classmethod
+    @cache
+    def _actions(cls) -> tuple[Action, ...]:
+        # An application asks often at its start.
+        found: dict[str, Action] = {}
+        for base in reversed(cls.__mro__):
+            found.update((name, part.__action__) for name, part in vars(base).items() if hasattr(part, "__action__"))
+        return tuple(found.values())
 
     def configured(self, mapping: Mapping[str, Any]) -> Self:
         """Return the feature with the settings that a mapping such as ``app.config`` holds."""
@@ -191,15 +200,6 @@ class Feature(Settings):
             session: The session that has begun there.
         """
         del ctx, session
-
-
-@cache
-def _actions_of(feature: type[Feature]) -> tuple[Action, ...]:
-    # A start asks for them twenty times.
-    found: dict[str, Action] = {}
-    for base in reversed(feature.__mro__):
-        found.update((name, part.__action__) for name, part in vars(base).items() if hasattr(part, "__action__"))
-    return tuple(found.values())
 
 
 def way_in(features: Mapping[str, Feature]) -> str | None:

@@ -113,15 +113,11 @@ class Settings:
         ]
 
     @classmethod
+    @cache
     def _kinds(cls) -> Mapping[str, tuple[type, ...]]:
-        return _kinds_of(cls)
-
-
-@cache
-def _kinds_of(settings: type[Settings]) -> Mapping[str, tuple[type, ...]]:
-    # Reading annotations takes longer than all else about settings, and an application asks twenty times at its start.
-    hints = get_type_hints(settings)
-    return {one.name: _members(hints[one.name]) for one in fields(settings)}
+        # Reading annotations takes longer than all else about settings, and an application asks often at its start.
+        hints = get_type_hints(cls)
+        return {one.name: _members(hints[one.name]) for one in fields(cls)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,8 @@ _SUBJECT = re.compile(r'_\("([^"]+)"')
 _ASKED = {
     "close_account(": ("AccountClosed", "SessionEnded"),
     "ctx.admit(": ("AccountReopened", "LoggedIn", "LoginPending", "SessionEnded"),
-    "ctx.evict(": ("PasswordChanged", "SessionEnded"),
+    "changes.tell(": ("PasswordChanged",),
+    "ctx.evict(": ("SessionEnded",),
     "ctx.confirm(": ("Reauthenticated", "SessionEnded"),
     "ctx.gate.revoke": ("SessionEnded",),
     "ctx.leaves = True": ("SessionEnded",),

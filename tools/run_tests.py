@@ -37,7 +37,7 @@ ONCE = (("adopting", "browser"), ("asvs", "deployed", "docs", "removal"))
 SAME = ("architecture/test_*.py", "attacks/test_*.py", "clients/test_*.py", "examples/test_*.py", "flask/*_fuzz.py")
 PARSED = {"test_parsing.py", "test_wire.py"}
 #: What the Pythons between the oldest and the newest leave to those two.
-OUTER = ("features/*/test_*.py", "server/test_*.py")
+OUTER = ("features/*/test_*.py", "flask/test_*.py", "fuzz/test_*.py", "server/test_*.py")
 #: How many runs there are at a time.
 LANES = 2
 #: Where Debian keeps programs that are not on the path.

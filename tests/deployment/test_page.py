@@ -102,7 +102,7 @@ def test_units_are_what_systemd_reads() -> None:
         started += [parsed["Service"]["ExecStart"]] if "Service" in parsed else []
     assert [Path(shlex.split(one)[0]).name for one in started] == ["gunicorn", "admit"]
     assert "admit.server:create_app()" in shlex.split(started[0])
-    assert shlex.split(started[1])[1:] == ["sessions", "purge"]
+    assert shlex.split(started[1])[1:] == ["purge"]
 
 
 def test_the_commands_of_containers_are_there(tmp_path: Path) -> None:

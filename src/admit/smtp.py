@@ -176,7 +176,7 @@ def sender_at(url: str, settings: MailSettings) -> SmtpSender:
     parameters = _parameters(parts)
     sender = parameters.get("from", settings.sender)
     if sender is None:
-        message = "Nobody is named whom the mails come from. Set ADMIT_MAIL_SENDER, or add ?from= to the URL."
+        message = "Nobody is named whom the mails come from. Set ADMIT_MAIL_SENDER, or add ?from= to ADMIT_MAIL_URL."
         raise ConfigurationError(message)
     tls = "implicit" if parts.scheme == "smtps" else parameters.get("tls", "starttls")
     return SmtpSender(

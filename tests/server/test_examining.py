@@ -35,6 +35,7 @@ def test_a_bad_configuration(admit: Admit, folder: Path, monkeypatch: pytest.Mon
         "SECRET_KEY": "dev",
         "SECRET_KEY_FALLBACKS": "changeme",
         "PUBLIC_URL": "http://app.example",
+        "MAIL_URL": "smtp://127.0.0.1:9",
         "PASSWORD_MIN_LENGTH": "4",
         "PASSWORD_MEMORY_KIB": "8",
         "ACTIVITY_RETENTION": "none",
@@ -50,6 +51,7 @@ def test_a_bad_configuration(admit: Admit, folder: Path, monkeypatch: pytest.Mon
         "ADMIT_SESSION_IDLE is 'soon', which it can't be.",
         "ADMIT_SECRET_KEY_FALLBACKS is known from a tutorial, so that anybody can forge what it signs.",
         "ADMIT_SECRET_KEY is known from a tutorial, so that anybody can forge what it signs.",
+        "Nobody is named whom the mails come from.",
     ]
     assert {"https", "mail", "trusted_origins", "retention", "password_length", "hash_cost"} <= {
         one["check"] for one in seen

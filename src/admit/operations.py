@@ -18,7 +18,7 @@ from admit.events import AccountClosed, AccountCreated, AccountLocked, AccountUn
 from admit.model import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from admit.gate import Gate
@@ -110,13 +110,7 @@ def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: dat
 
     .. versionadded:: 0.2
     """
-    told = gate.events.telling(AccountLocked(at=at, subject=account_id, by=by))
-    change_account(accounts, account_id, partial(_locked, at=at), told)
-    # A link that was sent out before must not open the account when it is unlocked again.
-    gate.challenges.void(account_id)
-    ended = gate.revoke_all(account_id, by=by)
-    told.publish()
-    return ended
+    return _shut(gate, accounts, AccountLocked(at=at, subject=account_id, by=by), partial(_locked, at=at))
 
 
 def unlock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> None:
@@ -146,10 +140,21 @@ def close_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: da
 
     .. versionadded:: 0.2
     """
-    told = gate.events.telling(AccountClosed(at=at, subject=account_id, by=by))
-    change_account(accounts, account_id, partial(_closed, at=at), told)
+    return _shut(gate, accounts, AccountClosed(at=at, subject=account_id, by=by), partial(_closed, at=at))
+
+
+def _shut(
+    gate: Gate,
+    accounts: AccountStore,
+    why: AccountLocked | AccountClosed,
+    change: Callable[[Account], Account | None],
+) -> int:
+    """Change an account so that nobody gets in, and end what there is of it; return how many sessions ended."""
+    told, account_id = gate.events.telling(why), why.subject
+    change_account(accounts, account_id, change, told)
+    # A link that was sent out before must not open the account when it may be used again.
     gate.challenges.void(account_id)
-    ended = gate.revoke_all(account_id, by=by)
+    ended = gate.revoke_all(account_id, by=why.by)
     told.publish()
     return ended
 

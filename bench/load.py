@@ -89,7 +89,7 @@ def measure(clients: int, minutes: float) -> Found:
         with crowd(site, clients=clients, witnesses=WITNESSES, breath=_BREATH) as visiting:
             journal = visiting.journal
             with watched(site) as samples:
-                time.sleep(minutes * 60)
+                time.sleep(minutes * 60)  # how long it goes on is what was asked for
             calm = journal.answers.total()
             logged = _ERRORS.findall(site.log.read_text())
             early = list(journal.failures)
@@ -122,9 +122,9 @@ def faults(site: Site) -> Iterator[Outage]:
         lambda: site.restart_postgres(kill=True),
         site.reload,
     ):
-        time.sleep(_CALM)
+        time.sleep(_CALM)  # traffic has no end that one could wait for
         yield breaking()
-    time.sleep(_CALM)
+    time.sleep(_CALM)  # the last fault has its calm after it as well
 
 
 def _idle(site: Site) -> float:

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from admit.changing import change_account
 from admit.errors import NotFound, StoreError
 from admit.events import Events
-from admit.stores.memory import MemoryStore
 from admit.testing.samples import an_account
-
-if TYPE_CHECKING:
-    from admit.model import Account
-
-
-class Contested(MemoryStore):
-    """A store in which somebody else changes an account first, a number of times."""
-
-    left = 0
-
-    def replace_account(self, old: Account, new: Account) -> bool:
-        """Give the account another role before."""
-        if self.left:
-            self.left -= 1
-            super().replace_account(old, replace(old, roles=frozenset({f"role-{self.left}"})))
-        return super().replace_account(old, new)
+from tests.contested import Contested
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from admit.operations import close_account, create_account, lock_account, new_ac
 from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
+from tests.contested import Contested
 
 if TYPE_CHECKING:
     from admit.model import Account
@@ -139,19 +139,6 @@ def test_nobody(house: House, change: object) -> None:
     with pytest.raises(NotFound):
         change(house.gate, house.store, "nobody", at=house.clock())
     assert house.told == []
-
-
-class Contested(MemoryStore):
-    """A store in which somebody else changes the account first, a number of times."""
-
-    left = 0
-
-    def replace_account(self, old: Account, new: Account) -> bool:
-        """Give the account another role before."""
-        if self.left:
-            self.left -= 1
-            super().replace_account(old, replace(old, roles=frozenset({f"role-{self.left}"})))
-        return super().replace_account(old, new)
 
 
 def test_locking_keeps_what_others_change(house: House) -> None:

@@ -27,7 +27,7 @@ def test_what_breaks_costs_what_is_under_way(site: Site) -> None:
         for breaking in (site.kill_worker, lambda: site.restart_redis(kill=True), site.restart_postgres):
             time.sleep(CALM)  # traffic has no end that one could wait for
             outages.append(breaking())
-        time.sleep(CALM)
+        time.sleep(CALM)  # as above: what the last fault has cost is to be over
         visiting.look_again()
     journal = visiting.journal
     assert journal.surprises == []

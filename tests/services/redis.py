@@ -176,7 +176,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
                 return
         except RedisError:
             pass  # not yet
-        time.sleep(0.02)
+        time.sleep(0.02)  # servers tell nobody when they agree
     message = f"it did not come true in {_PATIENCE} seconds"
     raise TimeoutError(message)
 

@@ -260,7 +260,7 @@ FORGED_ENDS = {
 
 
 class Kept:
-    """A store of events whose rows somebody edits past it: the first is erased, the second is not, the third is bare."""
+    """A store of events whose rows somebody edits past it: one is erased, one is not, and the third is bare."""
 
     def __init__(self, store: SqlStore, run: Callable[[str], object], words: dict[str, str]) -> None:
         self.store, self._run, self._words = store, run, words
@@ -314,7 +314,12 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
         connection.close()
     else:
         server, schema = (request.getfixturevalue(f"postgres_{name}") for name in ("server", "schema"))
-        words = {"place": f"{schema}.admit_", "empty": "''::bytea", "zeros": f"'\\x{'0' * 64}'::bytea", "bytes": "'\\x{}'"}
+        words = {
+            "place": f"{schema}.admit_",
+            "empty": "''::bytea",
+            "zeros": f"'\\x{'0' * 64}'::bytea",
+            "bytes": "'\\x{}'",
+        }
         store = SqlStore(server.url, schema=schema, connect_timeout=30, command_timeout=30)
         store.create()
         with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as hand:

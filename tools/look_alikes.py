@@ -13,11 +13,14 @@ import regex
 
 #: The letters and digits that names in Latin are made of, and those of the modern alphabets of Cyrillic.
 LATIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789æœøßþðəÆŒØÞÐƏ"
-CYRILLIC = "".join(map(chr, [*range(0x410, 0x450), 0x401, 0x451, *range(0x402, 0x410), *range(0x452, 0x460), 0x490, 0x491]))
+CYRILLIC = "".join(
+    map(chr, [*range(0x410, 0x450), 0x401, 0x451, *range(0x402, 0x410), *range(0x452, 0x460), 0x490, 0x491])
+)
 #: The scripts of user names, but for Chinese, Japanese and Korean, which are written with Latin anyhow.
-SCRIPTS = (
-    "Armn Geor Hebr Arab Grek Beng Deva Ethi Gujr Guru Knda Khmr Laoo Mlym Mymr Orya Sinh Taml Telu Thaa Thai Tibt"
-).split()
+SCRIPTS = [
+    *("Armn", "Geor", "Hebr", "Arab", "Grek", "Beng", "Deva", "Ethi", "Gujr", "Guru", "Knda", "Khmr", "Laoo", "Mlym"),
+    *("Mymr", "Orya", "Sinh", "Taml", "Telu", "Thaa", "Thai", "Tibt"),
+]
 WIDTH = 13
 
 

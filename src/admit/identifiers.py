@@ -5,7 +5,8 @@ store compares: two spellings that people take for the same have one key, so tha
 and no store has to fold letters by rules of its own. Mail goes to the value that is stored, never to what a stranger
 typed into a form (Django's CVE-2019-19844).
 
-Sources: Unicode TR 36 and UTS 39 (scripts, mixed numbers, whole-script confusables, the email profile), RFC 5321, RFC 6531, UTS 46.
+Sources: Unicode TR 36 and UTS 39 (scripts, mixed numbers, whole-script confusables, the email profile), RFC 5321,
+RFC 6531, UTS 46.
 """
 
 from __future__ import annotations

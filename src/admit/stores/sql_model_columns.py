@@ -25,9 +25,7 @@ def demand(model: type[Any], columns: Mapping[str, Column[Any]], name: str) -> N
         ConfigurationError: It has not.
     """
     if name not in columns:
-        message = (
-            f"{model.__name__} has no column {name!r}. Name one of its attributes: {', '.join(sorted(columns))}."
-        )
+        message = f"{model.__name__} has no column {name!r}. Name one of its attributes: {', '.join(sorted(columns))}."
         raise ConfigurationError(message)
 
 

@@ -88,7 +88,7 @@ class ModelTable:
         return self._people(or_(*(func.lower(self._column(name)).in_(spellings) for name in self._names)))
 
     def crossed(self, limit: int) -> list[tuple[str, str]]:
-        """Return user names that are addresses and not the user's own, with ids, where the table has addresses as well."""
+        """Return user names that are addresses, but not their user's, with ids; none where a table has no addresses."""
         emails = [self._column(name) for name, kind in self._names.items() if kind is IdentifierKind.EMAIL]
         others = [self._column(name) for name, kind in self._names.items() if kind is IdentifierKind.USERNAME]
         found: list[tuple[str, str]] = []

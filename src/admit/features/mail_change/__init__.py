@@ -143,9 +143,9 @@ class MailChange(Feature):
         token = ctx.gate.challenge(self.name, account.id, self.lifetime, details)
         is_allowed = ctx.throttle.allows_mail(new.key)
         # Somebody whose user name it is does not have it.
-        is_taken = holder is not None and _key_of(holder) == new.key
-        if is_taken and holder is not None and holder.email is not None and holder.email.verified_at is not None:
-            to, mail = holder.email.value, "mail_change/taken"
+        known = holder.email if holder is not None and _key_of(holder) == new.key else None
+        if known is not None and known.verified_at is not None:
+            to, mail = known.value, "mail_change/taken"
         else:
             to, mail = new.value, "mail_change/new_mail"
         values = {

@@ -193,7 +193,7 @@ class _Walk:
             return self._verdict(Flaw.REMOVED, number + 1)
         # Whoever wrote the last link anew could not be found out by the next one; and where all links were purged,
         # nothing else tells that the ends were edited.
-        is_end = (number, last) == (self.ends.head_number, self.ends.head_hash)
+        is_end = number == self.ends.head_number and last == self.ends.head_hash
         return self._verdict() if is_end else self._verdict(Flaw.EDITED, number)
 
     def _flaw(self, link: Link, expected: int, last: bytes) -> tuple[Flaw, int] | None:

@@ -21,13 +21,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from admit.model import EventRecord
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from admit.model import EventRecord
     from admit.store import EventStore
 
-__all__ = ["BEGINNING", "Ends", "Flaw", "Link", "Verdict", "sealed", "verify"]
+__all__ = ["BEGINNING", "Ends", "Flaw", "Link", "Verdict", "sealed", "verify", "without_personal"]
 
 #: What the first link has instead of the hash of the one before.
 BEGINNING = bytes(32)
@@ -58,10 +59,17 @@ class Link:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its hashes are those of what it holds."""
-        told = (self.personal_hash, self.hash)
-        personal = self.personal_hash if self.is_erased else _personal_hash(self.record, self.salt)
-        return hmac.compare_digest(b"".join(told), personal + _link_hash(self.previous, self.record, personal))
+        """Whether its hashes match what it holds.
+
+        An erased record holds nothing personal: its salt is gone, so that nothing could vouch for what stands there.
+        """
+        if self.is_erased:
+            personal = self.personal_hash if self.record == without_personal(self.record) else b""
+        else:
+            # A salt of another length could take the first bytes of what is personal, or give it some.
+            personal = _personal_hash(self.record, self.salt) if len(self.salt) == _SALT_BYTES else b""
+        told = self.personal_hash + self.hash
+        return hmac.compare_digest(told, personal + _link_hash(self.previous, self.record, personal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,14 @@ class Verdict:
     def holds(self) -> bool:
         """Whether nothing was found, and every known head."""
         return self.flaw is None and not self.missing
+
+
+def without_personal(record: EventRecord) -> EventRecord:
+    """Return what is left of a record once all that is personal in it is erased.
+
+    .. versionadded:: 0.2
+    """
+    return EventRecord(record.at, record.name, record.outcome, record.method, record.reason)
 
 
 def sealed(record: EventRecord, number: int, previous: bytes) -> Link:
@@ -175,8 +191,10 @@ class _Walk:
             self.missing -= {last}
         if number < self.ends.head_number:
             return self._verdict(Flaw.REMOVED, number + 1)
-        # Whoever wrote the last link anew could not be found out by the next one.
-        return self._verdict() if last == self.ends.head_hash else self._verdict(Flaw.EDITED, number)
+        # Whoever wrote the last link anew could not be found out by the next one; and where all links were purged,
+        # nothing else tells that the ends were edited.
+        is_end = number == self.ends.head_number and last == self.ends.head_hash
+        return self._verdict() if is_end else self._verdict(Flaw.EDITED, number)
 
     def _flaw(self, link: Link, expected: int, last: bytes) -> tuple[Flaw, int] | None:
         if not self.ends.base_number < link.number <= self.ends.head_number:

@@ -5,7 +5,8 @@ store compares: two spellings that people take for the same have one key, so tha
 and no store has to fold letters by rules of its own. Mail goes to the value that is stored, never to what a stranger
 typed into a form (Django's CVE-2019-19844).
 
-Sources: Unicode TR 36 and UTS 39 (scripts, mixed numbers, the email profile), RFC 5321, RFC 6531, UTS 46.
+Sources: Unicode TR 36 and UTS 39 (scripts, mixed numbers, whole-script confusables, the email profile), RFC 5321,
+RFC 6531, UTS 46.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from functools import cache
 from typing import TYPE_CHECKING
 from unicodedata import category, decimal, normalize
 
+from admit import look_alikes
 from admit.errors import InvalidInput, Text
 from admit.model import Identifier, IdentifierKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["canonical", "email", "key_of", "username"]
+__all__ = ["canonical", "claim_of", "claims_for", "email", "key_of", "kind_of", "username"]
 
 #: The longest address that RFC 5321 can carry: 64 before the at-sign and 255 behind it.
 _LONGEST = 320
 #: One is enough: a family name of one character is common in Chinese, and a short name does no harm.
 _LONGEST_USERNAME = 64
+
+#: What tells the claim of a user name from that of an address; no key holds a line end.
+_OF_A_NAME = "\nusername"
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # What shows as nothing although it counts as a letter or a mark: joiners, fillers of Hangul, variation selectors.
@@ -86,6 +91,34 @@ def key_of(text: str) -> str | None:
     plain = normalize("NFKC", text).strip(" ")
     key = _address_key(plain) if "@" in plain else canonical(plain)
     return key if key and len(key) <= _LONGEST else None
+
+
+def kind_of(key: str) -> IdentifierKind:
+    """Return what kind of name a text is, by its key: what holds an at-sign is an address.
+
+    .. versionadded:: 0.2
+    """
+    return IdentifierKind.EMAIL if "@" in key else IdentifierKind.USERNAME
+
+
+def claim_of(identifier: Identifier) -> str:
+    """Return what an identifier takes for itself, which no other one may have: its key.
+
+    Of a user name that holds an at-sign, as an imported one may, it is not the address: whoever calls themselves by
+    somebody's address keeps nobody from signing up with it, and nobody is found in the owner's place.
+
+    .. versionadded:: 0.2
+    """
+    is_address = identifier.kind is IdentifierKind.USERNAME and "@" in identifier.key
+    return f"{identifier.key}{_OF_A_NAME}" if is_address else identifier.key
+
+
+def claims_for(key: str) -> tuple[str, str]:
+    """Return the claims of those whom a text may name, by its key: the second only counts where nobody has the first.
+
+    .. versionadded:: 0.2
+    """
+    return key, f"{key}{_OF_A_NAME}"
 
 
 def email(text: str, *, field: str = "email") -> Identifier:
@@ -205,7 +238,9 @@ def _scripts() -> tuple[Callable[[str], object], ...]:
 def _is_look_alike(value: str, key: str) -> bool:
     import regex
 
-    return bool(regex.search(_LOOK_ALIKES, normalize("NFD", value)) or regex.search(_LOOK_ALIKES, key))
+    if regex.search(_LOOK_ALIKES, normalize("NFD", value)) or regex.search(_LOOK_ALIKES, key):
+        return True
+    return look_alikes.is_look_alike(value)
 
 
 def _is_reserved(_value: str, key: str) -> bool:

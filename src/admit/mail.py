@@ -27,8 +27,8 @@ __all__ = ["ConsoleSender", "Greeting", "MailSettings", "Message", "Sender", "So
 _FORMS = "console:, smtp://user:password@host:587 or smtps://user:password@host:465"
 
 # What separates addresses, quotes, comments or groups them is in no address of ours: RFC 5322 would read more
-# into it than one recipient.
-_ADDRESS = re.compile(r"""[^\s@,;:<>()\[\]"\\]{1,64}@[^\s@,;:<>()\[\]"\\]+""")
+# into it than one recipient. No label of a domain is empty: a dot at its end is no part of an address (RFC 5321).
+_ADDRESS = re.compile(r"""[^\s@,;:<>()\[\]"\\]{1,64}@[^\s@,;:<>()\[\]"\\.]+(?:\.[^\s@,;:<>()\[\]"\\.]+)*""")
 # The longest path of RFC 5321, 4.5.3.1.3, without its angle brackets (octets).
 _LONGEST_ADDRESS = 254
 # Control characters, format characters (they turn the direction around, or can't be seen), half characters, and

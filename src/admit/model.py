@@ -168,7 +168,8 @@ class Resumed:
 class Identifier:
     """A name of an account: as it was typed, for showing and sending, and its one canonical form.
 
-    ``key`` is unique over all accounts, whatever the kind (:mod:`admit.identifiers`). ``verified_at`` is when the
+    ``key`` is unique over all accounts, whatever the kind, but for a user name that is somebody's address
+    (:mod:`admit.identifiers`). ``verified_at`` is when the
     person has proven that it is theirs; until then it grants nothing.
     """
 

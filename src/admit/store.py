@@ -148,7 +148,9 @@ class Caching(Protocol):
 
 @runtime_checkable
 class AccountStore(Protocol):
-    """Keeps accounts; no two of them have an identifier's key in common.
+    """Keeps accounts; no two of them have an identifier's claim in common (:func:`admit.identifiers.claim_of`).
+
+    That is its key, but for a user name that holds an at-sign: it keeps nobody from having that address.
 
     .. versionadded:: 0.2
     """
@@ -168,7 +170,10 @@ class AccountStore(Protocol):
         ...
 
     def find_account(self, key: str) -> Account | None:
-        """Return the account that has an identifier with this canonical key, or ``None``."""
+        """Return the account that has an identifier with this canonical key, or ``None``.
+
+        Of an address and a user name with one key it is the account that has the address.
+        """
         ...
 
     def replace_account(self, old: Account, new: Account) -> bool:

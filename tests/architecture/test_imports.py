@@ -15,7 +15,20 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "admit"
 #: The layers, lowest first. A module may import from its own layer and from those above it in this list.
 LAYERS = (
     {"errors", "model", "tokens"},
-    {"settings", "policy", "store", "adopting", "events", "mail", "smtp", "background", "chain", "telling", "findings"},
+    {
+        "settings",
+        "policy",
+        "store",
+        "adopting",
+        "events",
+        "mail",
+        "smtp",
+        "background",
+        "chain",
+        "telling",
+        "findings",
+        "foreign_hashes",
+    },
     {
         "throttle",
         "admission",
@@ -27,6 +40,7 @@ LAYERS = (
         "challenges",
         "sessions",
         "identifiers",
+        "look_alikes",
         "known_devices",
         "operations",
         "device_names",

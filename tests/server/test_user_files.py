@@ -92,6 +92,19 @@ BAD = {
     "an empty id": ('{"username": "a", "id": ""}', "id: 1 to 64 characters, please."),
     "a long id": (json.dumps({"username": "a", "id": "x" * 65}), "id: 1 to 64 characters, please."),
     "a plain password": ('{"username": "a", "password_hash": "secret"}', "password_hash: This is of no form"),
+    "a costly password": (
+        json.dumps({"email": "x@example.org", "password_hash": f"$2b$31${'a' * 21}O{'a' * 31}"}),
+        "password_hash: This hash (bcrypt, cost=31) costs more than is computed here.",
+    ),
+    "another one's address": (
+        '{"email": "mallory@example.org", "username": "Victim@example.org"}',
+        "username: 'Victim@example.org' is an address, which may be another one's. Put it into the column email.",
+    ),
+    "an address where names are": ('{"username": "victim@example.org"}', "Put it into the column email."),
+    "a look-alike": (
+        json.dumps({"username": "\u0441\u0430\u0440\u0430"}),
+        "looks, letter by letter, like a name in another script. Give another one.",
+    ),
     "too long": (json.dumps({"username": "a" * 70_000}), "It is longer than any account."),
     "far too long": (json.dumps({"username": "a" * 700_000}), "It is longer than any account."),
     "another encoding": (b'{"username": "\xe4da"}', "This is not UTF-8."),
@@ -116,6 +129,23 @@ def test_each_bad_row_is_told_and_no_good_one_lost(admit: Admit, folder: Path) -
         assert one["line"] == 2 * number + 2
         assert reason in one["reason"]
     assert len(users(admit)) == len(BAD)
+
+
+def test_user_names_that_are_addresses(
+    admit: Admit, folder: Path, make: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where people have user names alone, addresses among them sign in; and one's own address says nothing more."""
+    hashed = generate_password_hash(OLD, "pbkdf2:sha256:1")
+    row = {"username": "ada@example.org", "password_hash": hashed}
+    (folder / "users.jsonl").write_text(json.dumps(row))
+    monkeypatch.setenv("ADMIT_REGISTRATION_IDENTIFIERS", "username")
+    result = admit("user", "import", "users.jsonl")
+    assert result.exit_code == 0, result.stderr
+    client = make(registration_identifiers=("username",)).test_client()
+    answer = client.post("/api/account/sign-in", json={"identifier": "Ada@example.org", "password": OLD})
+    assert answer.status_code == 200
+    both = Row(email="ada@example.org", username="ADA@example.org")
+    assert [one.kind for one in account_of(both, b"", NOW).identifiers] == [IdentifierKind.EMAIL]
 
 
 def test_a_quote_takes_no_other_line_along(admit: Admit, folder: Path) -> None:

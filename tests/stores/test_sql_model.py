@@ -146,11 +146,19 @@ def test_twins_are_refused_and_reported(place: Place, caplog: pytest.LogCaptureF
 
 
 def test_a_mail_address_that_is_anothers_user_name(place: Place) -> None:
-    """One name of two users is nobody's, whatever columns it is in."""
+    """Whoever has an address is found by it, and nobody who has taken it for a user name; they are told of."""
     store = place.store()
-    place.add(login="eve@example.org")
-    place.add(login="ada", address="EVE@example.org")
-    assert store.find_account("eve@example.org") is None
+    squatter = place.add(login="eve@example.org")
+    alone = store.find_account("eve@example.org")
+    assert alone
+    assert alone.id == squatter  # as long as it is nobody's address
+    assert list(store.findings()) == []
+    owner = place.add(login="ada", address="EVE@example.org")
+    found = store.find_account("eve@example.org")
+    assert found
+    assert found.id == owner
+    sentence = "username of 1: 'eve@example.org' names user 2 as well, who is found in their place. Give this user"
+    assert list(store.findings()) == [f"{sentence} another one."]
 
 
 # -- notes ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from admit.errors import ConfigurationError
 from admit.flask.phrases import phrases
-from admit.mail import Message
+from admit.mail import Message, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,10 @@ __all__ = ["Mailing", "public_url"]
 _logger = logging.getLogger("admit.mail")
 
 _NOBODY = "nobody@example.org"
+_UNREACHABLE = (
+    "The mail %s of account %s was not sent: its address is not one that mail can go to. Correct the address; "
+    "'admit doctor' names the users of an adopted table who have such."
+)
 
 #: Where Flask's own server listens during development.
 _DEVELOPMENT = "http://127.0.0.1:5000"
@@ -57,15 +61,20 @@ class Mailing:
         """Send the mail that the templates ``<mail>.txt`` and ``<mail>.html`` describe.
 
         The first line of the text is the subject. A sender that fails is logged: whoever asked for the mail can't do
-        anything about it, and an error would tell them that there was one to send.
+        anything about it, and an error would tell them that there was one to send. So is an address that no mail can
+        go to, as an adopted table may hold one: the mail is made all the same, and sent to nobody.
         """
         ours = {"site_name": self.site_name, "site_url": self.base, "language": language, **phrases(language)}
         environment = self._app.jinja_env
         text = environment.get_template(f"{mail}.txt").render(values, **ours)
         html = environment.get_template(f"{mail}.html").render(values, **ours)
         subject, _, body = text.partition("\n")
-        message = Message(to=to or _NOBODY, subject=subject.strip(), text=body.strip() + "\n", html=html)
-        if to is None:
+        is_sent = to is not None and is_address(to)
+        recipient = to if to is not None and is_sent else _NOBODY
+        message = Message(to=recipient, subject=subject.strip(), text=body.strip() + "\n", html=html)
+        if not is_sent:
+            if to is not None:
+                _logger.error(_UNREACHABLE, mail, getattr(values.get("account"), "id", None))
             return
         try:
             self.sender.send(message)

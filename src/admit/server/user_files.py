@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 from flask.cli import with_appcontext
 
+from admit import foreign_hashes
 from admit.errors import IdentifierTaken, StoreError
 from admit.flask.context import application
 from admit.flask.printing import as_json, print_row
 from admit.server.pages import accounts_of
-from admit.server.user_rows import BadRow, Line, account_of, lines, parser, row_of, written
+from admit.server.user_rows import BadRow, Line, account_of, lines, parser, refuse_address, row_of, written
 from admit.stores.sql import SqlStore
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def _made(
         raise BadRow(message)
     row = parse()
     account = account_of(row, line.text, now)
+    if _takes_addresses(accounts):
+        refuse_address(account.username)
     return account, _credentials(accounts, account, row, now)
 
 
@@ -201,9 +204,16 @@ def _credentials(accounts: Accounts, account: Account, row: Row, now: datetime) 
     keeper = _keeper(accounts)
     credential = None if keeper is None else keeper.adopt(account, row.password_hash, now)
     if credential is None:
-        message = "password_hash: This is of no form that can be verified."
+        objection = foreign_hashes.cost_objection(row.password_hash) or "This is of no form that can be verified."
+        message = f"password_hash: {objection}"
         raise BadRow(message)
     return [credential if row.adopted else replace(credential, details={})]
+
+
+def _takes_addresses(accounts: Accounts) -> bool:
+    """Tell whether people sign up with addresses here."""
+    features: list[Any] = list(accounts.features.values())
+    return any("email" in getattr(one, "identifiers", ()) for one in features)
 
 
 def _keeper(accounts: Accounts) -> Any:

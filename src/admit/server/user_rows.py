@@ -18,6 +18,7 @@ import msgspec
 
 from admit import identifiers
 from admit.errors import ConfigurationError
+from admit.look_alikes import is_look_alike
 from admit.model import Account, Identifier, IdentifierKind
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from admit.model import Credential
 
-__all__ = ["COLUMNS", "BadRow", "Line", "Row", "account_of", "lines", "parser", "row_of", "written"]
+__all__ = ["COLUMNS", "BadRow", "Line", "Row", "account_of", "lines", "parser", "refuse_address", "row_of", "written"]
 
 #: The longest line, in bytes.
 _LONGEST = 1 << 16
@@ -116,11 +117,13 @@ def account_of(row: Row, text: bytes, now: datetime) -> Account:
     Raises:
         BadRow: It has no name, or one that nobody can type.
     """
-    named = [
-        _identifier(kind, value, row, now)
-        for kind, value in ((IdentifierKind.EMAIL, row.email), (IdentifierKind.USERNAME, row.username))
-        if value is not None
-    ]
+    email = None if row.email is None else _identifier(IdentifierKind.EMAIL, row.email, row, now)
+    name = None if row.username is None else _identifier(IdentifierKind.USERNAME, row.username, row, now)
+    if email is not None and name is not None and name.key == email.key:
+        name = None  # it says nothing more
+    if email is not None:
+        refuse_address(name)
+    named = [one for one in (email, name) if one is not None]
     if not named:
         message = "An account needs an email or a username."
         raise BadRow(message)
@@ -135,6 +138,17 @@ def account_of(row: Row, text: bytes, now: datetime) -> Account:
         closed_at=_aware(row.closed_at),
         roles=frozenset(row.roles),
     )
+
+
+def refuse_address(name: Identifier | None) -> None:
+    """Refuse a user name that is an address, where accounts have addresses as well.
+
+    Raises:
+        BadRow: It is one.
+    """
+    if name is not None and identifiers.kind_of(name.key) is IdentifierKind.EMAIL:
+        message = f"username: {name.value!r} is an address, which may be another one's. Put it into the column email."
+        raise BadRow(message)
 
 
 def row_of(account: Account, password: Credential | None) -> Row:
@@ -215,6 +229,9 @@ def _identifier(kind: IdentifierKind, value: str, row: Row, now: datetime) -> Id
         message = (
             f"{kind}: {value!r} can't be typed, or is no address." if is_email else f"{kind}: {value!r} can't be typed."
         )
+        raise BadRow(message)
+    if not is_email and is_look_alike(value):
+        message = f"{kind}: {value!r} looks, letter by letter, like a name in another script. Give another one."
         raise BadRow(message)
     verified_at = (_aware(row.created_at) or now) if row.verified and is_email else None
     return Identifier(kind, value, key, verified_at)

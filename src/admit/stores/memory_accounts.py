@@ -7,6 +7,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from admit.errors import IdentifierTaken, StoreError
+from admit.identifiers import claim_of, claims_for
 from admit.stores.memory_credentials import MemoryCredentials
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class MemoryAccounts(MemoryCredentials):
     def find_account(self, key: str) -> Account | None:
         """Return the account that has an identifier with this canonical key, or ``None``."""
         with self._people_lock:
-            account_id = self._account_ids.get(key)
+            account_id = next(filter(None, map(self._account_ids.get, claims_for(key))), None)
             return None if account_id is None else self._accounts[account_id]
 
     def replace_account(self, old: Account, new: Account) -> bool:
@@ -87,13 +88,13 @@ class MemoryAccounts(MemoryCredentials):
         return len(self._accounts)
 
     def _check_keys(self, account: Account) -> None:
-        if any(self._account_ids.get(one.key, account.id) != account.id for one in account.identifiers):
+        if any(self._account_ids.get(claim_of(one), account.id) != account.id for one in account.identifiers):
             raise IdentifierTaken
 
     def _put_account(self, account: Account) -> None:
         self._accounts[account.id] = account
-        self._account_ids.update((one.key, account.id) for one in account.identifiers)
+        self._account_ids.update((claim_of(one), account.id) for one in account.identifiers)
 
     def _drop_keys(self, account: Account) -> None:
         for one in account.identifiers:
-            del self._account_ids[one.key]
+            del self._account_ids[claim_of(one)]

@@ -7,14 +7,14 @@ from itertools import islice, takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from admit.chain import Ends, sealed
-from admit.model import EventRecord
+from admit.chain import Ends, sealed, without_personal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from admit.chain import Link
+    from admit.model import EventRecord
 
 __all__ = ["MemoryEvents"]
 
@@ -62,7 +62,7 @@ class MemoryEvents:
         with self._events_lock:
             found = [one for one in self._links.values() if one.record.subject == subject and not one.is_erased]
             for link in found:
-                self._links[link.number] = replace(link, record=_impersonal(link.record), salt=b"")
+                self._links[link.number] = replace(link, record=without_personal(link.record), salt=b"")
         return len(found)
 
     def purge_events(self, *, before: datetime, batch: int = 1000) -> int:
@@ -74,7 +74,3 @@ class MemoryEvents:
             if doomed:
                 self._ends = replace(self._ends, base_number=doomed[-1].number, base_hash=doomed[-1].hash)
         return len(doomed)
-
-
-def _impersonal(record: EventRecord) -> EventRecord:
-    return EventRecord(record.at, record.name, record.outcome, record.method, record.reason)

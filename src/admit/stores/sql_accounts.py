@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from admit.errors import IdentifierTaken
+from admit.identifiers import claim_of, claims_for
 from admit.model import Account, Identifier, IdentifierKind
 from admit.stores.sql_credentials import SqlCredentials, credential_row
 from admit.stores.sql_rows import microseconds, moment, optional, optional_moment, readable
@@ -44,9 +45,9 @@ class AccountStatements(Wording):
         self.add: str = self._insert(accounts, _ACCOUNT)
         self.claim: str = f"{self._insert(identifiers, _IDENTIFIER)} ON CONFLICT DO NOTHING RETURNING 1"
         self.get: str = self._marked(f"{read} WHERE a.id = ? {order}")
-        self.find: str = self._marked(
-            f"{read} WHERE a.id = (SELECT account_id FROM {identifiers} WHERE key = ?) {order}"
-        )
+        # The claim of an address before that of a user name, which is the longer one.
+        holder = f"SELECT account_id FROM {identifiers} WHERE key IN (?, ?) ORDER BY length(key) LIMIT 1"
+        self.find: str = self._marked(f"{read} WHERE a.id = ({holder}) {order}")
         self.list: str = self._marked(f"{read} WHERE a.id IN ({page}) {order}")
         # By the key of the table, so that it is read once and never sorted; nobody waits for it.
         closed = f"SELECT id FROM {accounts} WHERE closed_at < ? AND id > ? ORDER BY id LIMIT ?"
@@ -102,7 +103,7 @@ class SqlAccounts(SqlCredentials):
 
     def find_account(self, key: str) -> Account | None:
         """Return the account that has an identifier with this canonical key, or ``None``."""
-        found = self._database.ask(self._for_accounts.find, (key,))
+        found = self._database.ask(self._for_accounts.find, claims_for(key))
         # A row that is there takes time to be read, which would tell strangers that it is. So one is read anyhow.
         [account] = _accounts(found or [_NOBODY])
         return account if found else None
@@ -148,8 +149,8 @@ class SqlAccounts(SqlCredentials):
     def _claim(self, run: Run, account_id: str, identifiers: Sequence[Identifier]) -> bool:
         """Write the identifiers, or undo everything since the mark if one of them is taken."""
         # All in one order, so that two who want the same names never wait for each other.
-        for position, one in sorted(enumerate(identifiers), key=lambda numbered: numbered[1].key):
-            row = (one.key, account_id, position, one.kind.value, one.value, optional(one.verified_at))
+        for position, one in sorted(enumerate(identifiers), key=lambda numbered: claim_of(numbered[1])):
+            row = (claim_of(one), account_id, position, one.kind.value, one.value, optional(one.verified_at))
             if not run(self._for_accounts.claim, row):
                 run(_UNDO)
                 return False
@@ -188,4 +189,4 @@ def _account(row: Row, rows: list[Row]) -> Account:
 
 
 def _identifier(kind: str, value: str, key: str, verified_at: int | None) -> Identifier:
-    return Identifier(IdentifierKind(kind), value, key, optional_moment(verified_at))
+    return Identifier(IdentifierKind(kind), value, key.partition("\n")[0], optional_moment(verified_at))

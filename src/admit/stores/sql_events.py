@@ -178,6 +178,8 @@ class SqlEvents(Part):
 
 def _row(link: Link) -> Row:
     record = link.record
+    personal = json.dumps([record.actor, record.client.address, record.client.user_agent, dict(record.details)])
+    about = (None, None, None) if link.is_erased else (record.subject, record.session, personal)
     return (
         link.number,
         microseconds(record.at),
@@ -185,9 +187,7 @@ def _row(link: Link) -> Row:
         record.outcome.value,
         record.method,
         record.reason,
-        record.subject,
-        record.session,
-        json.dumps([record.actor, record.client.address, record.client.user_agent, dict(record.details)]),
+        *about,
         link.salt,
         link.personal_hash,
         link.previous,
@@ -202,9 +202,15 @@ def _read(row: Row) -> Link:
     except (*UNREADABLE, LookupError):
         record = None
     if record is None or not all(isinstance(one, bytes) for one in (salt, personal_hash, previous, last)):
-        # Somebody else wrote it. It is no error of the store: whoever verifies is to find it in its place.
-        return Link(number, _STRANGE, b"", b"", b"", b"")
-    return Link(number, record, salt, personal_hash, previous, last)
+        return _strange(number)
+    link = Link(number, record, salt, personal_hash, previous, last)
+    # The columns in the one way in which they are written here: what else they may hold is covered by no hash.
+    return link if tuple(row) == _row(link) else _strange(number)
+
+
+def _strange(number: int) -> Link:
+    # Somebody else wrote it. It is no error of the store: whoever verifies is to find it in its place.
+    return Link(number, _STRANGE, b"", b"", b"", b"")
 
 
 def _record(  # noqa: PLR0913, PLR0917 -- the columns

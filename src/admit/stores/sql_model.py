@@ -10,6 +10,8 @@ from admit import identifiers as names
 from admit.errors import ConfigurationError, IdentifierTaken, StoreError
 from admit.model import Account, Identifier, IdentifierKind
 from admit.store import AccountStore, CredentialStore
+from admit.stores.sql_model_findings import MOST_TOLD, findings, warn_of_crossed
+from admit.stores.sql_model_notes import changed_names, in_columns, is_locked, note_of, noted_key
 from admit.stores.sql_model_passwords import ModelCredentials, echo_of
 from admit.stores.sql_model_table import ModelTable
 from admit.stores.sql_model_values import EPOCH, Person, kinds_of
@@ -26,7 +28,7 @@ __all__ = ["ModelAccounts"]
 
 _PAGE = 1000
 #: What a row is like.
-_NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None)
+_NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None, read={})
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class ModelAccounts(ModelCredentials):
         self._trusts_addresses = verified is True
         self._source = beside
         self._beside: SessionStore | None = None
+        self._has_told = False
 
     def open(self, **options: Any) -> SessionStore:
         """Open what is kept beside the model, once, and return it; in an application context, if the session needs it.
@@ -111,27 +114,18 @@ class ModelAccounts(ModelCredentials):
         return self._table.load(account_id)
 
     def findings(self) -> Iterator[str]:
-        """Tell of users who can't sign in by a name: one that is another's too but for its case, or that nobody types.
+        """Tell of users who can't sign in by one of their names, whom no mail reaches, or whose hash is too costly.
 
         .. versionadded:: 0.2
         """
-        for column, name in self._table.twins(_PAGE):
-            yield f"{column}: several users are called {name!r}, but for its case. Rename all but one."
-        after = ""
-        while people := self._table.page(after, _PAGE):
-            for person in people:
-                for kind, value in person.names:
-                    if names.key_of(value) is None:
-                        yield f"{kind} of {person.id}: {value!r} can't be typed. Give this user another one."
-            after = people[-1].id
+        return findings(self._people(), self._table.kinds)
 
     # -- accounts --------------------------------------------------------------------------------
 
     def add_account(self, account: Account, *credentials: Credential) -> Account:
         """Keep a new account and its first credentials; return it with the id that its key gives it."""
         self._refuse_taken(account.identifiers)
-        named = [(one.kind, one.value) for one in account.identifiers]
-        kept = replace(account, id=self._table.add(account.id, named, echo_of(credentials)))
+        kept = replace(account, id=self._table.add(account, echo_of(credentials)))
         try:
             self._refuse_taken(account.identifiers, own_id=kept.id)
         except IdentifierTaken:
@@ -139,8 +133,7 @@ class ModelAccounts(ModelCredentials):
             self._table.delete(kept.id)
             raise
         self._forget(kept.id)
-        self._change(kept, {})
-        self._notes.add_account(_note(kept))
+        self._notes.add_account(note_of(kept))
         for one in credentials:
             own = replace(one, subject=kept.id, key=kept.id if one.key == account.id else one.key)
             self._add_first(own)
@@ -153,6 +146,7 @@ class ModelAccounts(ModelCredentials):
 
     def find_account(self, key: str) -> Account | None:
         """Return the account that has an identifier with this canonical key, or ``None``."""
+        self._tell_of_crossed_names()
         found = self._named(key)
         # One is read in any case: time must not tell who is there.
         account = self._account(found[0] if found else _NOBODY)
@@ -163,20 +157,27 @@ class ModelAccounts(ModelCredentials):
 
     def replace_account(self, old: Account, new: Account) -> bool:
         """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
-        standing = self.get_account(old.id)
-        if standing is None or standing.revision != old.revision:
+        # In this order: what changes between the two is refused by the row itself.
+        person, standing = self._table.get(old.id), self.get_account(old.id)
+        if person is None or standing is None or standing.revision != old.revision:
             return False
-        keys = {one.key for one in standing.identifiers}
-        self._refuse_taken([one for one in new.identifiers if one.key not in keys], own_id=old.id)
+        # The application's own change of its row does not count as a revision.
+        if in_columns(standing) != in_columns(old):
+            return False
+        own = {(one.kind, one.key) for one in standing.identifiers}
+        self._refuse_taken([one for one in new.identifiers if (one.kind, one.key) not in own], own_id=old.id)
         written = replace(new, id=old.id, revision=old.revision + 1)
-        if not self._replace_note(old.id, _note(written)):
+        if not self._replace_note(old.id, note_of(written)):
             return False
         try:
-            return _columns(standing) == _columns(written) or self._change(written, _values(standing))
+            is_written = in_columns(standing) == in_columns(written) or self._change(person, standing, written)
         except IdentifierTaken:
             # Taken at this very moment.
-            self._notes.replace_account(_note(written), _note(standing))
+            self._notes.replace_account(note_of(written), note_of(standing))
             raise
+        if not is_written:  # changed at this very moment
+            self._notes.replace_account(note_of(written), note_of(standing))
+        return is_written
 
     def delete_account(self, account_id: str) -> bool:
         """Forget the account and its credentials, and delete the user; ``False`` if there is none."""
@@ -214,14 +215,23 @@ class ModelAccounts(ModelCredentials):
         return cast("CredentialStore", self.open())
 
     def _named(self, key: str) -> list[Person]:
+        """Return the users that a text names: an address is looked for among the addresses first, a name among names.
+
+        Somebody who calls themselves by another one's address is not found in their place, nor beside them.
+        """
+        called, kind = self._called(key), names.kind_of(key)
+        return [one for one, kinds in called if kind in kinds] or [one for one, _ in called]
+
+    def _called(self, key: str) -> list[tuple[Person, set[IdentifierKind]]]:
         # As long as it takes to compare a name, whether there is one or not.
         found = self._table.named(spellings(key)) or [_NOBODY]
-        called = [one for one in found if any(names.key_of(value) == key for _, value in one.names)]
-        return [one for one in called if one is not _NOBODY]
+        called = [(one, {kind for kind, value in one.names if names.key_of(value) == key}) for one in found]
+        return [(one, kinds) for one, kinds in called if kinds and one is not _NOBODY]
 
     def _refuse_taken(self, identifiers: Sequence[Identifier], *, own_id: str | None = None) -> None:
-        if any(one.id != own_id for named in identifiers for one in self._named(named.key)):
-            raise IdentifierTaken
+        for named in identifiers:
+            if any(one.id != own_id and named.kind in kinds for one, kinds in self._called(named.key)):
+                raise IdentifierTaken
 
     def _account(self, person: Person) -> Account:
         note = self._notes.get_account(person.id)
@@ -230,7 +240,7 @@ class ModelAccounts(ModelCredentials):
         locked_at = account.locked_at or (None if person.is_active else EPOCH)
         # A database may give the key of a user whom the application has deleted to another one, who has closed nothing.
         noted = {one.key for one in account.identifiers}
-        is_meant = not noted or any(_noted_key(person.id, one.key) in noted for one in known)
+        is_meant = not noted or any(noted_key(person.id, one.key) in noted for one in known)
         closed_at = account.closed_at if is_meant else None
         return replace(account, identifiers=known, locked_at=locked_at, closed_at=closed_at)
 
@@ -241,7 +251,7 @@ class ModelAccounts(ModelCredentials):
         elif not self._table.keeps_verified:
             # An address is confirmed only as long as it is the same.
             noted = {one.key: one.verified_at for one in note.identifiers}
-            verified_at = noted.get(_noted_key(person.id, key))
+            verified_at = noted.get(noted_key(person.id, key))
         return Identifier(kind, value, key, verified_at if kind is IdentifierKind.EMAIL else None)
 
     def _replace_note(self, account_id: str, new: Account) -> bool:
@@ -256,41 +266,33 @@ class ModelAccounts(ModelCredentials):
             return False
         return True
 
-    def _change(self, account: Account, before: Mapping[IdentifierKind, str]) -> bool:
-        """Write what of an account is in columns."""
-        after = _values(account)
-        changed = {
-            kind: after.get(kind) for kind in {*before, *after} if before and after.get(kind) != before.get(kind)
-        }
-        verified_at = account.email.verified_at if account.email else None
-        is_active = account.locked_at is None
-        return self._table.change(account.id, names=changed, is_active=is_active, verified_at=verified_at)
+    def _change(self, person: Person, standing: Account, written: Account) -> bool:
+        """Write what of an account is in columns and has changed; ``False`` if the row is not as it was read."""
+        before, after = (one.email.verified_at if one.email else None for one in (standing, written))
+        return self._table.change(
+            person,
+            names=changed_names(standing, written),
+            is_active=person.is_active if is_locked(standing) == is_locked(written) else not is_locked(written),
+            verified_at=person.verified_at if before == after else after,
+        )
+
+    def _people(self) -> Iterator[Person]:
+        after = ""
+        while people := self._table.page(after, _PAGE):
+            yield from people
+            after = people[-1].id
+
+    def _tell_of_crossed_names(self) -> None:
+        """Log once, before the first name is looked for, which user names are addresses of others."""
+        if not self._has_told:
+            self._has_told = True
+            warn_of_crossed(self._table.crossed(MOST_TOLD))
 
     def _forget(self, account_id: str) -> None:
         """Forget what is noted of an id: a database may give it to somebody else."""
         self._notes.delete_account(account_id)
         for one in self._credentials.list_credentials(account_id):
             self._credentials.delete_credential(one.id)
-
-
-def _values(account: Account) -> dict[IdentifierKind, str]:
-    return {one.kind: one.value for one in account.identifiers}
-
-
-def _columns(account: Account) -> object:
-    """Return what of an account may be in columns."""
-    # Not whether it is closed: its owner may open it again, and whom the application switches off meanwhile stays so.
-    return account.identifiers, account.locked_at is None
-
-
-def _note(account: Account) -> Account:
-    """Return an account as it is noted: with names that are its alone, whoever else may have had them."""
-    noted = {one.key: replace(one, key=_noted_key(account.id, one.key)) for one in account.identifiers}
-    return replace(account, identifiers=tuple(noted.values()))
-
-
-def _noted_key(account_id: str, key: str) -> str:
-    return f"{account_id} {key}"
 
 
 def _nothing() -> None:

@@ -7,19 +7,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, class_mapper
 
-from admit.errors import ConfigurationError, IdentifierTaken, StoreError
-from admit.stores.sql_model_values import KEY_TYPES, Person, key_of, largest_of, moment_of
+from admit.errors import ConfigurationError, IdentifierTaken
+from admit.model import IdentifierKind
+from admit.stores.sql_model_columns import demand, primary_key, python_type, trouble
+from admit.stores.sql_model_values import Person, key_of, largest_of, moment_of, still
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Column, Engine
 
-    from admit.model import IdentifierKind
+    from admit.model import Account
 
 __all__ = ["ModelTable"]
 
@@ -51,10 +53,10 @@ class ModelTable:
         columns: Mapping[str, Column[Any]] = dict(class_mapper(model, configure=False).columns.items())
         self._columns = columns
         for name in (*identifiers, *filter(None, (password, verified))):
-            self._demand(name)
+            demand(model, columns, name)
         self._names, self._password, self._verified = dict(identifiers), password, verified
         self._active = next((one for one in _ACTIVE if one in columns), None)
-        self._key, self._key_type = self._primary_key()
+        self._key, self._key_type = primary_key(model, columns)
 
     @cached_property
     def engine(self) -> Engine:
@@ -76,9 +78,26 @@ class ModelTable:
         found = self._people(column.is_(None) if key is None else column == key)
         return found[0] if found else None
 
+    @property
+    def kinds(self) -> Mapping[str, IdentifierKind]:
+        """The attributes that name a user, and what kind of name each is."""
+        return self._names
+
     def named(self, spellings: Sequence[str]) -> list[Person]:
         """Return the users of whose names one is among these, but for the case of its ASCII letters."""
         return self._people(or_(*(func.lower(self._column(name)).in_(spellings) for name in self._names)))
+
+    def crossed(self, limit: int) -> list[tuple[str, str]]:
+        """Return user names that are addresses, but not their user's, with ids; none where a table has no addresses."""
+        emails = [self._column(name) for name, kind in self._names.items() if kind is IdentifierKind.EMAIL]
+        others = [self._column(name) for name, kind in self._names.items() if kind is IdentifierKind.USERNAME]
+        found: list[tuple[str, str]] = []
+        with self._session() as session:
+            for name in others if emails else []:
+                is_own = or_(*(func.lower(name) == func.lower(email) for email in emails))
+                asked = select(self._column(self._key), name).where(name.like("%@%"), is_own.is_not(True))
+                found += [(str(key), str(value)) for key, value in session.execute(asked.limit(limit))]
+        return found
 
     def page(self, after: str, limit: int) -> list[Person]:
         """Return at most ``limit`` users whose key follows that of the id ``after``, in the order of keys."""
@@ -102,16 +121,6 @@ class ModelTable:
         with self._session() as session:
             return [str(one) for one in session.execute(newest.limit(limit)).scalars()]
 
-    def twins(self, limit: int) -> list[tuple[str, str]]:
-        """Return names that several users have, but for the case of ASCII letters, with the column of each."""
-        found: list[tuple[str, str]] = []
-        with self._session() as session:
-            for name in self._names:
-                folded = func.lower(self._column(name))
-                several = select(folded).where(folded.is_not(None)).group_by(folded).having(func.count() > 1)
-                found += [(name, str(one)) for one in session.execute(several.limit(limit)).scalars()]
-        return found
-
     # -- writing ---------------------------------------------------------------------------------
 
     def replace_password(self, account_id: str, old: str | None, new: str) -> bool:
@@ -119,44 +128,54 @@ class ModelTable:
         column = self._column(str(self._password))
         return self._update(account_id, {str(self._password): new}, column.is_(None) if old is None else column == old)
 
-    def add(self, account_id: str, names: Iterable[tuple[IdentifierKind, str]], password: str | None) -> str:
+    def add(self, account: Account, password: str | None) -> str:
         """Add a user, and return the id that it got.
 
         Raises:
             IdentifierTaken: There is one of that name.
             ConfigurationError: The model lacks a column for a kind of name, or needs more than it is given.
         """
-        values: dict[str, Any] = {self._attribute(kind): value for kind, value in names}
+        values: dict[str, Any] = {self._attribute(one.kind): one.value for one in account.identifiers}
         if self._password is not None:
             values[self._password] = password
         if self._key_type is not int and not self._makes_keys():
-            values[self._key] = self.key_of(account_id)
+            values[self._key] = self.key_of(account.id)
+        verified_at = account.email.verified_at if account.email else None
         with self._session(values) as session:
             user = self._model(**values)
+            # Not given to the model: an __init__ of the application's own need not know them.
+            for name, value in (self._standing(account.locked_at is None) | self._confirmed(verified_at)).items():
+                setattr(user, name, value)
             session.add(user)
             session.commit()
             return str(getattr(user, self._key))
 
     def change(
         self,
-        account_id: str,
+        person: Person,
         *,
         names: Mapping[IdentifierKind, str | None],
         is_active: bool,
         verified_at: datetime | None,
     ) -> bool:
-        """Write what of a user is in columns; ``False`` if it is gone.
+        """Write what of a user has changed; ``False`` if anything that was read of it has changed meanwhile.
+
+        Args:
+            person: What was read.
+            names: Those that are to be others.
+            is_active: Whether the user may log in.
+            verified_at: When the address was confirmed.
 
         Raises:
             IdentifierTaken: There is another one of that name.
         """
         values: dict[str, Any] = {self._attribute(kind): value for kind, value in names.items()}
-        if self._active is not None:
-            values[self._active] = is_active
-        if self._verified is not None:
-            is_flag = self._python_type(self._verified) is bool
-            values[self._verified] = verified_at is not None if is_flag else verified_at
-        return not values or self._update(account_id, values)
+        if is_active != person.is_active:
+            values |= self._standing(is_active)
+        if verified_at != person.verified_at:
+            values |= self._confirmed(verified_at)
+        as_read = (still(self._column(name), value) for name, value in person.read.items())
+        return not values or self._update(person.id, values, *as_read)
 
     def delete(self, account_id: str) -> bool:
         """Delete a user as the application itself would, with what its relationships say goes with it."""
@@ -174,7 +193,7 @@ class ModelTable:
         key, session = self.key_of(account_id), self._session_factory()
         if key is None:
             return None
-        with _trouble():
+        with trouble():
             if self._session_factory() is session:
                 user: object | None = session.get(self._model, key)
                 return user
@@ -193,37 +212,20 @@ class ModelTable:
     def _largest_key(self) -> int:
         return largest_of(self._columns[self._key].type, self.engine.dialect)
 
-    def _primary_key(self) -> tuple[str, type]:
-        keys = [name for name, column in self._columns.items() if column.primary_key]
-        kinds = [self._python_type(name) for name in keys]
-        if len(keys) != 1 or kinds[0] not in KEY_TYPES:
-            message = (
-                f"{self._model.__name__} has no key of one whole number, text or UUID. Give a model that has one, "
-                "or keep accounts in a store of Admit's own."
-            )
-            raise ConfigurationError(message)
-        return keys[0], kinds[0]
-
     def _makes_keys(self) -> bool:
         column = self._columns[self._key]
         return column.default is not None or column.server_default is not None
 
-    def _python_type(self, name: str) -> Any:
-        try:
-            found: Any = self._columns[name].type.python_type
-        except NotImplementedError:  # SQLAlchemy's word for a type that has no Python type
-            return None
-        return getattr(found, "__origin__", found)  # of what is annotated, the type itself
-
     # -- steps -----------------------------------------------------------------------------------
 
-    def _demand(self, name: str) -> None:
-        if name not in self._columns:
-            message = (
-                f"{self._model.__name__} has no column {name!r}. Name one of its attributes: "
-                f"{', '.join(sorted(self._columns))}."
-            )
-            raise ConfigurationError(message)
+    def _standing(self, is_active: bool) -> dict[str, Any]:  # noqa: FBT001 -- a value
+        return {} if self._active is None else {self._active: is_active}
+
+    def _confirmed(self, verified_at: datetime | None) -> dict[str, Any]:
+        if self._verified is None:
+            return {}
+        is_flag = python_type(self._columns[self._verified]) is bool
+        return {self._verified: verified_at is not None if is_flag else verified_at}
 
     def _attribute(self, kind: IdentifierKind) -> str:
         for name, its_kind in self._names.items():
@@ -254,6 +256,7 @@ class ModelTable:
             password=None if password is None else str(password),
             is_active=bool(row[self._active]) if self._active else True,
             verified_at=moment_of(verified),
+            read={name: row[name] for name in (*self._names, *filter(None, (self._active, self._verified)))},
         )
 
     def _update(self, account_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
@@ -268,7 +271,7 @@ class ModelTable:
     @contextmanager
     def _session(self, written: Mapping[str, Any] | None = None) -> Generator[Session]:
         """Open a session of our own on the application's engine: what it has begun in its own is none of our doing."""
-        with _trouble(), Session(self.engine) as session:
+        with trouble(), Session(self.engine) as session:
             try:
                 yield session
             except IntegrityError as error:
@@ -285,13 +288,3 @@ class ModelTable:
             "does not allow it. Give each column that Admit does not know a default, and each reference an ON DELETE."
         )
         return ConfigurationError(message)
-
-
-@contextmanager
-def _trouble() -> Generator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        # Without the statement: its parameters may be hashes of passwords.
-        message = str(getattr(error, "orig", None) or type(error).__name__)
-        raise StoreError(message) from error

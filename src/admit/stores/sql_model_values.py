@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "kinds_of", "largest_of", "moment_of"]
+__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "kinds_of", "largest_of", "moment_of", "still"]
 
 _KINDS = {str(kind): kind for kind in IdentifierKind}
 
@@ -38,6 +38,8 @@ class Person(NamedTuple):
     password: str | None
     is_active: bool
     verified_at: datetime | None
+    #: What was read of the columns that an account is made of, by attribute.
+    read: Mapping[str, Any]
 
 
 def key_of(account_id: str, kind: type, largest: int) -> Any:
@@ -95,3 +97,11 @@ def kinds_of(identifiers: Sequence[str] | Mapping[str, str]) -> dict[str, Identi
         )
         raise ConfigurationError(message)
     return {name: _KINDS[kind] for name, kind in found.items()}
+
+
+def still(column: Any, value: Any) -> Any:
+    """Return the condition that a column still holds what was read of it."""
+    if value is None:
+        return column.is_(None)
+    # A time may be written in more ways than one, by the application and by us.
+    return column.is_not(None) if isinstance(value, datetime) else column == value

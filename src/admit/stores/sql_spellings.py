@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import product
 from unicodedata import normalize
 
-__all__ = ["spellings"]
+__all__ = ["ascii_lower", "spellings"]
 
 #: Of so many letters beyond ASCII each is tried in both cases; of more, all at once or the first of each word.
 _MOST_LETTERS = 5
@@ -48,7 +48,7 @@ def _readable(domain: str) -> str:
 def _cases(text: str) -> list[str]:
     places = [number for number, one in enumerate(text) if not one.isascii() and len(one.upper()) == 1 != one.isupper()]
     if len(places) > _MOST_LETTERS:
-        return [text, _ascii_lower(text.upper()), _ascii_lower(text.title())]
+        return [text, ascii_lower(text.upper()), ascii_lower(text.title())]
     found: list[str] = []
     for upper in product((False, True), repeat=len(places)):
         letters = list(text)
@@ -58,5 +58,10 @@ def _cases(text: str) -> list[str]:
     return found
 
 
-def _ascii_lower(text: str) -> str:
+def ascii_lower(text: str) -> str:
+    """Return a name as ``lower()`` of a database makes it that knows ASCII only.
+
+    Args:
+        text: The name as the table holds it.
+    """
     return "".join(one.lower() if one.isascii() else one for one in text)

@@ -96,6 +96,26 @@ class AccountContract(AccountRaces):
             store.add_account(kinds)
         assert list(store.list_accounts()) == [first]
 
+    def test_a_user_name_takes_nobodys_address(self, store: AccountStore) -> None:
+        """Whose user name is an address is found by it as long as nobody has that address, and keeps it from nobody."""
+        name = Identifier(IdentifierKind.USERNAME, "Eve@example.org", "eve@example.org")
+        address = Identifier(IdentifierKind.EMAIL, "eve@example.org", "eve@example.org")
+        [squatter] = added(store, an_account(identifiers=(name,)))
+        assert store.find_account("eve@example.org") == squatter
+        with pytest.raises(IdentifierTaken):
+            store.add_account(an_account(identifiers=(name,)))
+        [owner] = added(store, an_account(identifiers=(address,)))
+        assert store.find_account("eve@example.org") == owner
+        assert store.get_account(squatter.id) == squatter
+        assert store.replace_account(squatter, replace(squatter, locked_at=NOW))
+        assert store.find_account("eve@example.org") == owner
+        assert store.delete_account(owner.id)
+        [both] = added(store, an_account(identifiers=(address, Identifier(IdentifierKind.USERNAME, "both", "both"))))
+        assert store.replace_account(both, replace(both, identifiers=(both.identifiers[1],)))
+        found = store.find_account("eve@example.org")
+        assert found
+        assert found.id == squatter.id
+
     def test_they_are_compared_and_swapped(self, store: AccountStore) -> None:
         """An account is replaced only where the revision that was read still stands."""
         [first] = added(store, an_account("ada", "ada@example.org"))

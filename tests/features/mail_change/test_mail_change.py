@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from admit import identifiers
 from admit.errors import ConfigurationError, IdentifierTaken
 from admit.feature import can_regain
 from admit.features.mail_change import MailChange, MailChanged
+from admit.model import Identifier, IdentifierKind
 from tests.features.conftest import ADA, Phrases, Site
 from tests.features.mail_change.conftest import NEW, Recovering, address, ask, logged_in, press
 
@@ -305,3 +307,18 @@ def test_what_the_doctor_says(changes: dict[str, Any], severities: list[str]) ->
     found = MailChange(**changes).examine({})
     assert [one.check for one in found] == ["change_lifetime", "way_back"]
     assert [str(one.severity) for one in found] == severities
+
+
+def test_an_address_that_is_somebodys_user_name(site: Site, face: str) -> None:
+    """Whose user name an address is gets no mail about it and keeps it from nobody; they keep their name."""
+    squatter = site.account("mallory@example.org")
+    name = Identifier(IdentifierKind.USERNAME, NEW, NEW.lower())
+    assert site.store.replace_account(squatter, replace(squatter, identifiers=(name, *squatter.identifiers)))
+    client = logged_in(site, face)
+    link = ask(site, client)
+    assert site.mails[-1].to == NEW
+    assert press(client, link) == 200
+    assert address(site) == NEW
+    kept = site.store.get_account(squatter.id)
+    assert kept.username == name
+    assert site.store.find_account(NEW.lower()).id == "ada"

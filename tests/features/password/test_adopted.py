@@ -8,6 +8,7 @@ import hmac
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,11 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from admit.errors import ConfigurationError, InvalidInput, Overloaded
 from admit.features.password import Password, adopted
 from admit.features.password.hashing import Hasher, Verdict
+from admit.model import Account
 from tests.features.conftest import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from admit.model import Account
 
 RIGHT = "correct horse battery staple"
 SALT = "a salt of the site"
@@ -320,6 +320,51 @@ def test_an_adopted_hash_moves_at_the_first_login() -> None:
         assert moved
         assert moved.secret.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
         assert not moved.is_adopted
+
+
+COSTLY = "$argon2id$v=19$m=1048576,t=99,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
+
+
+@pytest.mark.parametrize("details", [{"adopted": "password"}, {}])
+def test_a_hash_that_costs_too_much_is_not_computed(
+    computed: Counter[str], caplog: pytest.LogCaptureFixture, details: dict[str, str]
+) -> None:
+    """It is answered like a wrong password, at the cost of one, and logged once without what the row holds."""
+    site, account = site_with(hashes()["Werkzeug scrypt:1024:8:1"], adopted_like=hashes()["Werkzeug scrypt:1024:8:1"])
+    kept = site.store.get_credential("password", account.id)
+    assert kept
+    assert site.store.replace_credential(kept, replace(kept, secret=COSTLY, details=details))
+    for _ in range(2):
+        computed.clear()
+        answer = site.client().send("/sign-in", identifier="ada@example.org", password=RIGHT)
+        assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
+        assert computed == {"ours": 1, "theirs": 1}
+    [record] = [one for one in caplog.records if one.name == "admit.password"]
+    assert f"Account {account.id} can't sign in by its password." in record.getMessage()
+    assert "(argon2, m=1048576, t=99, p=1)" in record.getMessage()
+    assert "c29tZXNhbHRzb21lc2FsdA" not in record.getMessage()
+
+
+def test_how_often_that_is_logged_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever spoils a whole table fills no memory and no log."""
+    password = Password()
+    for number in range(1200):
+        credential = password.adopt(account_named(str(number)), hashes()["bcrypt 2b"], datetime.now(UTC))
+        assert credential
+        password._tell_of_cost(replace(credential, secret=COSTLY))
+    assert len(caplog.records) == 1000
+
+
+def test_a_hash_that_costs_too_much_is_no_example() -> None:
+    """It is neither taken over nor an example, and the developer is told why."""
+    assert Password().adopt(account_named("ada"), COSTLY, datetime.now(UTC)) is None
+    with pytest.raises(ConfigurationError, match=r"can't be verified\. This hash \(argon2, m=1048576.* Set it to one"):
+        Password(adopted_like=COSTLY)
+
+
+def account_named(name: str) -> Account:
+    """Return an account."""
+    return Account(name, (), datetime.now(UTC))
 
 
 def test_a_wrong_password_moves_nothing() -> None:

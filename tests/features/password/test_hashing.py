@@ -76,7 +76,16 @@ def test_every_floor_of_owasp_is_accepted(floor: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"parallelism": 0}, {"parallelism": 2433}, {"memory_kib": 1 << 21}, {"time_cost": 0}, {"time_cost": 1}]
+    "bad",
+    [
+        {"parallelism": 0},
+        {"parallelism": 2433},
+        {"parallelism": 65},
+        {"memory_kib": 1 << 21},
+        {"memory_kib": 1 << 20, "time_cost": 3},
+        {"time_cost": 0},
+        {"time_cost": 1},
+    ],
 )
 def test_what_is_weak_or_impossible_is_refused_at_once(bad: dict[str, int]) -> None:
     """Parameters that are too weak, or that no machine could compute, are refused when the application starts."""
@@ -127,6 +136,7 @@ NO_HASHES = {
     "no version": f"$argon2id$m=7168,t=5,p=1${SALT}${DIGEST}",
     "four terabytes": f"$argon2id$v=19$m=4294967295,t=5,p=1${SALT}${DIGEST}",
     "two gigabytes": f"$argon2id$v=19$m=2097152,t=1,p=1${SALT}${DIGEST}",
+    "a gigabyte for minutes": f"$argon2id$v=19$m=1048576,t=99,p=1${SALT}${DIGEST}",
     "many passes": f"$argon2id$v=19$m=7168,t=1000000,p=1${SALT}${DIGEST}",
     "no passes": f"$argon2id$v=19$m=7168,t=0,p=1${SALT}${DIGEST}",
     "no memory for its lanes": f"$argon2id$v=19$m=8,t=1,p=2${SALT}${DIGEST}",

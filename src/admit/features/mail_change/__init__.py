@@ -142,8 +142,10 @@ class MailChange(Feature):
         details = {"value": new.value, "key": new.key, "from": _key_of(account)}
         token = ctx.gate.challenge(self.name, account.id, self.lifetime, details)
         is_allowed = ctx.throttle.allows_mail(new.key)
-        if holder is not None and holder.email is not None and holder.email.verified_at is not None:
-            to, mail = holder.email.value, "mail_change/taken"
+        # Somebody whose user name it is does not have it.
+        known = holder.email if holder is not None and _key_of(holder) == new.key else None
+        if known is not None and known.verified_at is not None:
+            to, mail = known.value, "mail_change/taken"
         else:
             to, mail = new.value, "mail_change/new_mail"
         values = {
@@ -263,7 +265,7 @@ class MailChange(Feature):
             InvalidChallenge: It is another account's, confirmed.
         """
         holder = ctx.accounts.find_account(key)
-        if holder is None or holder.id == subject:
+        if holder is None or holder.id == subject or _key_of(holder) != key:
             return
         left = tuple(one for one in holder.identifiers if one.key != key or one.verified_at is not None)
         if left == holder.identifiers or not ctx.accounts.replace_account(holder, replace(holder, identifiers=left)):

@@ -8,12 +8,13 @@ not; hashing is bounded; and a change asks for the old password, ends the other 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from admit import identifiers, tokens
+from admit import foreign_hashes, identifiers, tokens
 from admit.errors import (
     ConfigurationError,
     InvalidCredentials,
@@ -54,6 +55,10 @@ __all__ = [
     "StrengthView",
 ]
 
+_logger = logging.getLogger("admit.password")
+
+#: Of how many accounts it is logged in a process that their hash is not computed.
+_MOST_TOLD = 1000
 _KNOW = frozenset({Factor.KNOW})
 _BREACHED = Text("This password is known from a breach of another site. Please choose one that nobody has.")
 
@@ -90,7 +95,9 @@ class Password(Feature):
         """Check that the example is one."""
         super().__post_init__()
         if self.adopted_like is not None and not adopted.is_readable(self.adopted_like):
-            message = f"{self.key('adopted_like')} can't be verified. Set it to one of the hashes that were imported."
+            why = foreign_hashes.cost_objection(self.adopted_like) or ""
+            message = f"{self.key('adopted_like')} can't be verified. {why}".strip()
+            message += " Set it to one of the hashes that were imported."
             raise ConfigurationError(message)
 
     @cached_property
@@ -103,6 +110,10 @@ class Password(Feature):
             pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
             flask_security_salt=self.flask_security_salt,
         )
+
+    @cached_property
+    def _told(self) -> set[str]:
+        return set()
 
     @cached_property
     def _judges(self) -> Pool:
@@ -248,11 +259,20 @@ class Password(Feature):
 
     def _verdict(self, ctx: Context, password: str, credential: Credential | None) -> Verdict:
         stored = credential.secret if credential else None
+        if credential is not None:
+            self._tell_of_cost(credential)
         example = adopted.example_of(ctx.credentials) or self.adopted_like
         is_adopted = credential is not None and credential.is_adopted
         if not is_adopted and example is None:
             return self.hasher.verify(password, stored)
         return self.hasher.verify_beside(password, stored, adopted=is_adopted, example=example)
+
+    def _tell_of_cost(self, credential: Credential) -> None:
+        """Log once in each process that a hash is not computed, which is answered like a wrong password."""
+        objection = foreign_hashes.cost_objection(credential.secret)
+        if objection is not None and len(self._told) < _MOST_TOLD and credential.subject not in self._told:
+            self._told.add(credential.subject)
+            _logger.error("Account %s can't sign in by its password. %s", credential.subject, objection)
 
     def _demand(self, ctx: Context, account: Account, password: str, field: str = "password") -> None:
         device = ctx.devices.recognize(ctx.marks, account.id)

@@ -16,6 +16,7 @@ from unicodedata import normalize
 from admit.errors import ConfigurationError, InvalidInput, Overloaded, Text
 from admit.features.password import adopted as adoption
 from admit.features.password.pool import Pool
+from admit.foreign_hashes import argon2_is_affordable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,6 @@ _OURS = re.compile(
     r"\$argon2id\$v=19\$m=([1-9]\d{0,6}),t=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})",
     re.ASCII,
 )
-#: The most memory that a stored hash may ask for. A row that somebody could write to must not take down the machine.
-_MOST_KIB = 1 << 20
 
 
 class Verdict(NamedTuple):
@@ -77,7 +76,8 @@ class Hasher:
         flask_security_salt: str | None = None,
     ) -> None:
         strong = any(memory_kib >= memory and time_cost >= passes for memory, passes in _FLOOR)
-        if not strong or not 1 <= parallelism <= memory_kib // 8 or memory_kib > _MOST_KIB:
+        is_possible = 1 <= parallelism <= memory_kib // 8
+        if not strong or not is_possible or not argon2_is_affordable(memory_kib, time_cost, parallelism):
             raise ConfigurationError(_refusal(memory_kib, time_cost, parallelism))
         self._parameters = (memory_kib, time_cost, parallelism)
         self._pool = pool or Pool()
@@ -256,8 +256,8 @@ def _refusal(memory_kib: int, time_cost: int, parallelism: int) -> str:
     floor = ", ".join(f"{memory}/{passes}" for memory, passes in _FLOOR)
     return (
         f"argon2id with memory_kib={memory_kib}, time_cost={time_cost}, parallelism={parallelism} is too weak, or too "
-        f"much. Set memory_kib and time_cost to at least one of {floor}, memory_kib to at most {_MOST_KIB}, and "
-        "parallelism to 1."
+        f"much. Set memory_kib and time_cost to at least one of {floor}, memory_kib to at most 1048576, memory_kib "
+        "times time_cost to at most 2621440, and parallelism to 1."
     )
 
 
@@ -267,7 +267,9 @@ def _parameters_of(stored: str | None) -> tuple[int, int, int] | None:
     if not found or not _is_base64(found[4]) or not _is_base64(found[5]):
         return None
     memory_kib, time_cost, parallelism = int(found[1]), int(found[2]), int(found[3])
-    return (memory_kib, time_cost, parallelism) if 8 * parallelism <= memory_kib <= _MOST_KIB else None
+    # A row that somebody could write to must not take down the machine.
+    is_bounded = 8 * parallelism <= memory_kib and argon2_is_affordable(memory_kib, time_cost, parallelism)
+    return (memory_kib, time_cost, parallelism) if is_bounded else None
 
 
 def _is_base64(text: str) -> bool:

@@ -308,6 +308,28 @@ def test_177_the_outbox_of_a_tunnel_takes_a_key(
     app.login_manager.keeper.gate.store.close()  # type: ignore[attr-defined]
 
 
+def test_177_another_server_prints_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under any WSGI server the address with the key is on the terminal."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ADMIT_DEV", "true")
+    monkeypatch.setenv("ADMIT_PUBLIC_URL", "https://tunnel.example")
+    app = create_app()
+    assert "https://tunnel.example/account/outbox?key=" in capsys.readouterr().err
+    app.login_manager.keeper.gate.store.close()  # type: ignore[attr-defined]
+
+
+def test_160_no_long_address_is_sent_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where plain http is sent on to https, an address that is longer than any page's is refused."""
+    monkeypatch.chdir(tmp_path)
+    app, _ = served(tmp_path, ADMIT_PUBLIC_URL=ORIGIN, ADMIT_PROXIES=1)
+    for query, status in (("x", 308), ("x" * 9000, 400)):
+        answer = app.test_client().get(f"/?{query}", base_url="http://app.example")
+        assert answer.status_code == status
+    app.login_manager.keeper.gate.store.close()  # type: ignore[attr-defined]
+
+
 # -- 180: the description of the API ----------------------------------------------------------------------------------
 
 

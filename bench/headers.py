@@ -262,7 +262,8 @@ def _json(path: str, body: bytes) -> Request:
 
 
 def _with_field(field: str, place: str, shape: str, part: float) -> Request:
-    text = _filled(shape, part, BODY // 2)  # some signs take two bytes
+    # Some signs take two bytes; and what a value that is not too long makes happen is no cost of its length.
+    text = _filled(shape, part or 0.04, BODY // 2)
     return _json(place, json.dumps({field: text}).encode())
 
 

@@ -13,6 +13,7 @@ from bench import (
     dropin,
     enumeration,
     hashing,
+    headers,
     imports,
     load,
     observing,
@@ -33,7 +34,7 @@ def main() -> None:
         "what",
         choices=[
             *("dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports", "people"),
-            *("observing", "load"),
+            *("observing", "load", "headers"),
         ],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
@@ -50,20 +51,18 @@ def main() -> None:
     warnings.simplefilter("ignore", DeprecationWarning)
     if options.what == "scale":
         run_scale(huge=options.huge)
-    elif options.what == "revocation":
-        run_revocation()
+    elif options.what in {"revocation", "people", "enumeration"}:
+        {"revocation": run_revocation, "people": run_people, "enumeration": run_enumeration}[options.what]()
     elif options.what == "hashing":
         sys.exit(1 if run_hashing() > hashing.TARGET and options.check else 0)
     elif options.what == "imports":
         sys.exit(1 if run_imports() > imports.TARGET and options.check else 0)
     elif options.what == "observing":
         sys.exit(1 if run_observing(options.rounds, options.requests) > observing.TARGET and options.check else 0)
+    elif options.what == "headers":
+        sys.exit(1 if run_headers() > headers.TARGET and options.check else 0)
     elif options.what == "load":
         sys.exit(0 if run_load(options.clients, options.minutes) or not options.check else 1)
-    elif options.what == "people":
-        run_people()
-    elif options.what == "enumeration":
-        run_enumeration()
     elif options.what == "rotation":
         run_rotation(options.rotations)
     else:
@@ -136,6 +135,25 @@ def run_imports() -> float:
     print(table)
     report.write_text("imports", table, command=report.command_line(), at=datetime.now(UTC))
     return figures[0].median
+
+
+def run_headers() -> float:
+    """Count what reading headers and fields takes; return the worst ratio between a length and half of it."""
+    costs = headers.measure()
+    rows = [
+        f"| {one.name} | `{one.shape}` | {one.half:.1f} | {one.whole:.1f} | {one.ratio:.2f} "
+        f"| {'yes' if one.ratio <= headers.TARGET else 'NO'} |"
+        for one in costs
+    ]
+    head = "| header or field | worst shape | at half, million | at the limit, million | ratio | linear |"
+    about = (
+        f"Instructions that a value adds to its requests, at {headers.HEADERS // 1024} KiB for headers and 16 KiB for "
+        f"bodies, and at half of it. Linear is a ratio of at most {headers.TARGET}."
+    )
+    table = "\n".join([about, "", head, "|---|---|---|---|---|---|", *rows])
+    print(table)
+    report.write_text("headers", table, command=report.command_line(), at=datetime.now(UTC))
+    return max(one.ratio for one in costs)
 
 
 def run_observing(rounds: int, requests: int) -> float:

@@ -11,6 +11,7 @@ from admit.feature import Context
 from admit.flask.clients import client
 from admit.flask.context import request_globals, the_request
 from admit.flask.cookies import DEVICES, PENDING, KeptCookie
+from admit.flask.headers import header
 from admit.flask.languages import best_language
 from admit.flask.stored_login import store_trouble
 from admit.known_devices import KnownDevices
@@ -109,9 +110,11 @@ class Accounts:
     def context(self) -> Context:
         """Return what an action is given in this request."""
         account = self.account()
-        language = best_language(the_request())
-        cookie = self.keeper.cookie
-        return Context(
+        request, stay = the_request(), self.keeper.stay()
+        language = best_language(request)
+        # Without cookies nothing of what a browser keeps counts: a script may ask for a token, but can't read cookies.
+        cookie = self.keeper.cookie if stay.carrier == "cookie" else None
+        found = Context(
             gate=self.keeper.gate,
             accounts=self.store,
             credentials=self.credentials,
@@ -121,17 +124,19 @@ class Accounts:
             features=self.features,
             now=self.now(),
             client=client(),
-            session=self.keeper.stay().session if account else None,
+            session=stay.session if account else None,
             account=account,
             ending=self.keeper.ending(),
-            marks=tuple((DEVICES.read(cookie) or "").split(_PARTED)[:_MOST_MARKS]),
-            pending_token=the_request().headers.get(PENDING_HEADER) or PENDING.read(cookie),
-            kept=_Kept(partial(_read_kept, cookie)),
+            marks=() if cookie is None else _marks(DEVICES.read(cookie) or ""),
+            pending_token=header(request, PENDING_HEADER) or (None if cookie is None else PENDING.read(cookie)),
+            kept={} if cookie is None else _Kept(partial(_read_kept, cookie)),
             language=language,
             site_name=self.mailing.site_name,
             post=partial(self.mailing.post, language),
             url=self.mailing.url,
         )
+        found.keeps_marks = cookie is not None
+        return found
 
 
 def remember_device(marks: Iterable[str], mark: str) -> str:
@@ -171,6 +176,10 @@ class _Kept(dict[str, str]):
         """Return what is kept under this name."""
         found = self._read(name)
         return default if found is None else found
+
+
+def _marks(kept: str) -> tuple[str, ...]:
+    return tuple(kept.split(_PARTED, _MOST_MARKS)[:_MOST_MARKS])
 
 
 def _nothing(_problem: AdmitError) -> None:

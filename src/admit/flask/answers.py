@@ -25,6 +25,7 @@ from admit.errors import (
 from admit.flask.accounts import PENDING_HEADER, kept_cookie, remember_device
 from admit.flask.cookies import DEVICES, PENDING
 from admit.flask.languages import said
+from admit.flask.outages import log_outage
 
 if TYPE_CHECKING:
     from flask import Response
@@ -68,10 +69,13 @@ def harden(response: Response) -> Response:
 
 
 def problem_of(error: Exception) -> AdmitError:
-    """Return what to tell the client of what was raised: never what a store or a driver said."""
-    if isinstance(error, AdmitError):
-        return error
-    return _OF_FLASK.get(getattr(error, "code", None) or 0, Unavailable)()
+    """Return what to tell the client of what was raised: never what a store or a driver said, which is logged."""
+    problem = (
+        error if isinstance(error, AdmitError) else _OF_FLASK.get(getattr(error, "code", None) or 0, Unavailable)()
+    )
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        log_outage(error)
+    return problem
 
 
 def as_json(action: Action, reply: Reply[Any], language: str) -> Response:

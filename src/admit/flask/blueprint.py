@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint
 from jinja2 import FileSystemLoader
 
+from admit.errors import NotFound
 from admit.feature import Demand, Face
 from admit.flask import bodies
 from admit.flask.accounts import kept_cookie
 from admit.flask.answers import REFUSALS, as_json, as_problem, harden, problem_of, settle
 from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
+from admit.flask.headers import drop_what_is_too_long, header
 from admit.flask.languages import best_language
 from admit.flask.redirects import redirect_to
 from admit.flask.telling import tell_of_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from flask import Flask, Response
 
@@ -37,6 +39,9 @@ _PAGES = Path(__file__).parent.parent / "pages"
 #: The request header by which a client without cookies asks for its token in a header of the answer.
 CARRIER = "Admit-Carrier"
 
+#: As long as a token in a body may be.
+_LONGEST_ARGUMENT = 200
+
 #: The name under which a browser keeps the token of the link that it came by.
 LINK = "link"
 
@@ -44,6 +49,7 @@ LINK = "link"
 def mount(app: Flask, accounts: Accounts, pages: Pages) -> None:
     """Add the routes of all features to an application."""
     blueprint = _blueprint(accounts)
+    blueprint.before_request(lambda: drop_what_is_too_long(the_request()))
     blueprint.after_request(harden)
     for bound in accounts.actions():
         for face, method, path, view in _routes(accounts, pages, bound):
@@ -117,10 +123,9 @@ def _has_own_form(accounts: Accounts, bound: Bound) -> bool:
 def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
     def view(**arguments: str) -> Response:
         try:
-            ctx = _asked(accounts)
-            if the_request().headers.get(CARRIER) == "bearer":
-                accounts.keeper.stay().carrier = "bearer"
-                ctx.keeps_marks = False
+            refuse_cross_site(the_request(), accounts.settings.trusted_origins)
+            accounts.keeper.carry(header(the_request(), CARRIER))
+            ctx = accounts.context()
             found = bodies.read_json(the_request()) if bound.action.method != "GET" else {}
             reply = _call(bound, ctx, arguments, found, strict=True)
         except REFUSALS as error:
@@ -149,6 +154,7 @@ def _form_view(accounts: Accounts, pages: Pages, bound: Bound) -> Callable[..., 
     def view(**arguments: str) -> Response:
         ctx = _asked(accounts)
         try:
+            _refuse_long(arguments.values())
             _demand(bound.action, ctx)
         except REFUSALS as error:
             return pages.refuse(bound, ctx, problem_of(error), {})
@@ -161,6 +167,7 @@ def _link_view(accounts: Accounts, pages: Pages, bound: Bound) -> Callable[..., 
     def view(token: str) -> Response:
         """Keep the token in a cookie and go to the page without it: an address is logged, shared and shown."""
         refuse_cross_site(the_request(), accounts.settings.trusted_origins)
+        _refuse_long([token])
         response = redirect_to(pages.path(bound.name), HTTPStatus.SEE_OTHER)
         response.headers["Referrer-Policy"] = "no-referrer"
         kept_cookie(LINK).put(response, accounts.keeper.cookie, token)
@@ -184,12 +191,19 @@ def _call(
     bound: Bound, ctx: Context, arguments: Mapping[str, str], found: Mapping[str, Any], *, strict: bool
 ) -> Reply[Any]:
     action = bound.action
+    _refuse_long(arguments.values())
     _demand(action, ctx)
     if action.input is None:
         bodies.refuse_fields(found)
         return action.function(bound.feature, ctx, **arguments)
     form = bodies.typed(action.input, found, strict=strict)
     return action.function(bound.feature, ctx, form=form, **arguments)
+
+
+def _refuse_long(arguments: Iterable[str]) -> None:
+    """Refuse parts of a path that are longer than any token or id; a browser would be told to keep them."""
+    if any(len(one) > _LONGEST_ARGUMENT for one in arguments):
+        raise NotFound
 
 
 def _demand(action: Action, ctx: Context) -> None:

@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Any, Never
 import msgspec
 
 from admit.errors import BodyTooLarge, InvalidInput, MalformedBody, Text, UnsupportedBody
+from admit.flask.headers import charset, header, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from flask import Request
 
-__all__ = ["LARGEST_BODY", "read_form", "read_json", "refuse_fields", "typed"]
+__all__ = ["LARGEST_BODY", "posted", "read_form", "read_json", "refuse_fields", "typed"]
 
 #: Bytes of the largest body that is read.
 LARGEST_BODY = 16 * 1024
 
 _DEEPEST = 32
+#: Far more than any action takes.
+_MOST_FIELDS = 64
+_POSTED = "_admit_posted"
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 # A text, so that brackets within it don't count; an unfinished one runs to the end.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
@@ -41,10 +45,9 @@ def read_json(request: Request) -> dict[str, Any]:
         UnsupportedBody: It is not ``application/json``, or is compressed.
     """
     body = _body(request)
-    if not body and not request.mimetype:
+    if not body and header(request, "Content-Type") is None:
         return {}
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in {"utf-8", "utf8"}:
+    if media_type(request) != "application/json" or charset(request) not in {"utf-8", "utf8"}:
         raise UnsupportedBody
     text = _text(body)
     _refuse_depth(text)
@@ -66,12 +69,14 @@ def read_form(request: Request) -> dict[str, str]:
         UnsupportedBody: It is no form.
     """
     _refuse_length(request)
-    if request.mimetype not in _FORM_TYPES:
+    if media_type(request) not in _FORM_TYPES:
         if request.content_length:
             raise UnsupportedBody
         return {}
     request.max_content_length = request.max_form_memory_size = LARGEST_BODY
+    request.max_form_parts = _MOST_FIELDS
     fields = request.form.to_dict(flat=False)
+    _refuse_number(len(fields))
     for name, values in fields.items():
         if len(values) > 1:
             raise MalformedBody({name: Text("It is there more than once.")})
@@ -80,7 +85,15 @@ def read_form(request: Request) -> dict[str, str]:
             raise MalformedBody({name: Text("It is not in UTF-8.")})
     for name in request.files:
         raise MalformedBody({name: Text("It is a file, which this does not take.")})
-    return {name: values[0] for name, values in fields.items()}
+    found = {name: values[0] for name, values in fields.items()}
+    vars(request)[_POSTED] = found
+    return found
+
+
+def posted(request: Request, name: str) -> str | None:
+    """Return a field of the form that :func:`read_form` has read; nobody reads a form that it has refused."""
+    found: dict[str, str] = vars(request).get(_POSTED, {})
+    return found.get(name)
 
 
 def typed(kind: type[msgspec.Struct], found: Mapping[str, Any], *, strict: bool) -> Any:
@@ -114,7 +127,7 @@ def refuse_fields(found: Mapping[str, Any], known: Collection[str] = ()) -> None
 
 def _body(request: Request) -> bytes:
     _refuse_length(request)
-    if request.headers.get("Content-Encoding", "identity") != "identity":
+    if header(request, "Content-Encoding") not in {None, "identity"}:
         raise UnsupportedBody
     # One more than allowed, in case the length was not said or was a lie.
     body = request.stream.read(LARGEST_BODY + 1)
@@ -126,6 +139,11 @@ def _body(request: Request) -> bytes:
 def _refuse_length(request: Request) -> None:
     if (request.content_length or 0) > LARGEST_BODY:
         raise BodyTooLarge
+
+
+def _refuse_number(count: int) -> None:
+    if count > _MOST_FIELDS:
+        raise MalformedBody({"": Text("There are more than {count} fields.", count=_MOST_FIELDS)})
 
 
 def _text(body: bytes) -> str:
@@ -145,6 +163,7 @@ def _refuse_depth(text: str) -> None:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _refuse_number(len(pairs))
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from admit.findings import error, note, ok, warning
 from admit.flask.cookie_checks import cookie_findings
-from admit.flask.session_cookie import is_loopback
+from admit.flask.development import is_loopback
 from admit.flask.starting import HOW_TO_MAKE_ONE, weakness_of
 from admit.mail import ConsoleSender
 from admit.stores.memory import MemoryStore

@@ -25,6 +25,7 @@ from admit.flask.context import (
     the_session,
 )
 from admit.flask.current import active_login_manager
+from admit.flask.headers import place
 from admit.flask.loaders import call_loader
 
 if TYPE_CHECKING:
@@ -182,11 +183,10 @@ def _create_identifier() -> str:
     The address is the connection's own. ``X-Forwarded-For`` is whatever a client writes into it; behind
     a proxy, Werkzeug's ``ProxyFix`` puts the right address in place.
     """
-    environ = the_request().environ
-    return _released_form(environ.get("REMOTE_ADDR"), environ.get("HTTP_USER_AGENT"))
+    return _released_form(*place(the_request()))
 
 
-@lru_cache(maxsize=256)  # a header is at most 64 KiB in any server, so that this stays small
+@lru_cache(maxsize=256)  # what is read of the header is bounded, so that this stays small
 def _released_form(address: str | None, user_agent: str | None) -> str:
     # The released package formats bytes into text, so that their repr is what gets hashed.
     place = f"{_as_bytes(address)!r}|{_as_bytes(user_agent)!r}"
@@ -195,13 +195,13 @@ def _released_form(address: str | None, user_agent: str | None) -> str:
 
 def _unreleased_identifier() -> str:
     """Return the identifier as the unreleased main branch of Flask-Login computes it."""
-    environ = the_request().environ
-    return sha512(f"{environ.get('REMOTE_ADDR')}|{environ.get('HTTP_USER_AGENT')}".encode()).hexdigest()
+    address, user_agent = place(the_request())
+    return sha512(f"{address}|{user_agent}".encode()).hexdigest()
 
 
 def _get_remote_addr() -> bytes | None:
     """Return the address of the connection, as Flask-Login 0.6.3's function of this name does."""
-    return _as_bytes(the_request().remote_addr)
+    return _as_bytes(place(the_request())[0])
 
 
 def _as_bytes(value: str | None) -> bytes | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from admit.errors import CrossSiteRequest
+from admit.flask.headers import header
+from admit.flask.headers import origin as own_origin
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,7 +35,7 @@ def refuse_cross_site(request: Request, trusted: Collection[str] = ()) -> None:
     Raises:
         CrossSiteRequest: It comes from elsewhere, a sibling host of this site included.
     """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    site, origin = header(request, "Sec-Fetch-Site"), header(request, "Origin")
     if origin is not None and origin in trusted:
         return
     if request.method in _SAFE:
@@ -41,15 +43,11 @@ def refuse_cross_site(request: Request, trusted: Collection[str] = ()) -> None:
     elif site is not None:
         allowed = site in _OURS
     elif origin is not None:
-        allowed = origin == _own_origin(request)
+        allowed = origin == own_origin(request)
     else:
-        allowed = _refers_to(request.headers.get("Referer"), [*trusted, _own_origin(request)])
+        allowed = _refers_to(header(request, "Referer"), [*trusted, own_origin(request)])
     if not allowed:
         raise CrossSiteRequest(reason=f"sec-fetch-site {site}, origin {origin}")
-
-
-def _own_origin(request: Request) -> str:
-    return f"{request.scheme}://{request.host}"
 
 
 def _refers_to(referer: str | None, origins: Collection[str]) -> bool:
@@ -58,5 +56,5 @@ def _refers_to(referer: str | None, origins: Collection[str]) -> bool:
 
 def _follows_link(request: Request) -> bool:
     # A frame, an image or a fetch of another site would tell it by size or time what is in the answer.
-    mode, target = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest", "document")
-    return mode == "navigate" and target == "document"
+    mode, target = header(request, "Sec-Fetch-Mode"), header(request, "Sec-Fetch-Dest")
+    return mode == "navigate" and target in {None, "document"}

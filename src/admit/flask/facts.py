@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admit.flask.config import COOKIE_DURATION, COOKIE_HTTPONLY, COOKIE_SAMESITE, COOKIE_SECURE
+from admit.flask.development import is_development
 from admit.flask.settings import CookieSettings, StoreSettings
 from admit.flask.starting import workers
 from admit.flask.stored_login import StoredLogin
@@ -105,7 +106,7 @@ def facts_of(app: Flask) -> Facts:
                 "sender": keeper.accounts.mailing.sender,
             }
     return Facts(
-        is_development=app.debug or app.testing,
+        is_development=is_development(app),
         is_debugging=app.debug,
         secret_key=app.secret_key,
         fallbacks=tuple(config.get("SECRET_KEY_FALLBACKS") or ()),

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from werkzeug.middleware.proxy_fix import ProxyFix
-
 from admit.errors import ConfigurationError
 from admit.feature import way_in
 from admit.flask.accounts import Accounts
 from admit.flask.blueprint import mount
+from admit.flask.development import is_development
 from admit.flask.mailing import Mailing, public_url
 from admit.flask.pages import Pages
+from admit.flask.proxies import Proxies
 from admit.flask.settings import AccountSettings
 from admit.flask.starting import refuse_memory_for_many, refuse_weak_secrets
 from admit.flask.trying import mount_description
@@ -57,7 +57,7 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     refuse_memory_for_many(stores)
     settings = AccountSettings.from_mapping(app.config)
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+        app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     mailing = _mailing(app, settings, features, mail)
     throttle = ThrottleSettings.from_mapping(app.config)
     accounts = Accounts(keeper, stores, features, settings, mailing, throttle=throttle, clock=clock)
@@ -65,17 +65,18 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     mailing.path = pages.place
     keeper.accounts = accounts
     mount(app, accounts, pages)
-    mount_description(app, accounts)
+    if is_development(app) if settings.api_docs is None else settings.api_docs:
+        mount_description(app, accounts)
     _send_the_refused_to_our_pages(app, login_manager, accounts)
     return accounts
 
 
 def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Feature], mail: Any) -> Mailing:
-    is_development = app.debug or app.testing or not any(feature.sends_mail for feature in features.values())
-    base = public_url(app, settings, is_development=is_development)
+    does_with_less = is_development(app) or not any(feature.sends_mail for feature in features.values())
+    base = public_url(app, settings, is_development=does_with_less)
     mail_settings = MailSettings.from_mapping(app.config)
     source = mail or mail_settings.url
-    if source is None and not is_development:
+    if source is None and not does_with_less:
         message = (
             "There are features that send mails, and nobody who sends them. "
             'Set ADMIT_MAIL_URL, as in "smtp://user:password@mail.example:587".'

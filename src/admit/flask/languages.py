@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from flask import current_app, has_app_context
 
 from admit.errors import Text
+from admit.flask import headers
 
 if TYPE_CHECKING:
     from flask import Request
@@ -22,6 +23,8 @@ __all__ = ["best_language", "catalog", "languages", "said"]
 
 _OURS = Path(__file__).parent.parent / "pages" / "translations"
 _FIRST = "en"
+#: How many parts of a language tag are looked at: language, script, region and variants.
+_MOST_PARTS = 8
 
 
 def languages() -> list[str]:
@@ -35,12 +38,12 @@ def best_language(request: Request) -> str:
     Whoever wants Austria's German gets German before a language that they like less.
     """
     there = {name.replace("_", "-").lower(): name for name in languages()}
-    for tag, quality in request.accept_languages:
-        wanted = tag.lower() if quality else ""
-        while wanted:
+    for tag in headers.accepted_languages(request):
+        parts = tag.split("-", _MOST_PARTS)[:_MOST_PARTS]
+        for count in range(len(parts), 0, -1):
+            wanted = "-".join(parts[:count])
             if wanted in there:
                 return there[wanted]
-            wanted = wanted.rpartition("-")[0]
     return _FIRST
 
 

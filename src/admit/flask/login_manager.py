@@ -19,11 +19,13 @@ from admit.flask.context import (
     the_session,
 )
 from admit.flask.cookie_login import CookieLogin
+from admit.flask.development import note_site
+from admit.flask.headers import any_header
 from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.loaders import call_loader
 from admit.flask.refusals import Refusals
 from admit.flask.sessions import UserSessions
-from admit.flask.settings import ALL_SETTINGS, CookieSettings, FlaskSettings
+from admit.flask.settings import ALL_SETTINGS, AccountSettings, CookieSettings, FlaskSettings
 from admit.flask.signals import (
     session_protected,
     user_accessed,
@@ -108,6 +110,7 @@ class LoginManager(Refusals[UserT]):
         checked_protection(cast("dict[str, Any]", app.config).get("SESSION_PROTECTION"))
         refuse_unknown_keys(app.config, [*ALL_SETTINGS, *(type(feature) for feature in self._features)])
         app.extensions["admit"] = FlaskSettings.from_mapping(app.config)
+        note_site(app, AccountSettings.from_mapping(app.config))
         features = self._features_by_name(app)
         if self._source is not None:
             self._keep_in_store(app, features)
@@ -208,7 +211,7 @@ class LoginManager(Refusals[UserT]):
         if self._request_callback is not None:
             user = self._load_user_from_request(the_request())
         if user is None and self._header_callback is not None:
-            header = the_request().headers.get(configured("AUTH_HEADER_NAME", AUTH_HEADER_NAME))
+            header = any_header(the_request(), configured("AUTH_HEADER_NAME", AUTH_HEADER_NAME))
             user = None if header is None else self._load_user_from_header(header)
         return user
 

@@ -17,6 +17,7 @@ from admit.background import BackgroundSender
 from admit.errors import StoreError
 from admit.events import Event, LoggedIn, LoginFailed, LoginPending, SessionEnded, Throttling, name_of
 from admit.flask.context import the_request
+from admit.flask.headers import bearer
 from admit.flask.instruments import instruments_of
 from admit.flask.observing import is_first, keeper_and_stores, observe
 from admit.flask.settings import MetricsSettings
@@ -170,8 +171,7 @@ def _view(registry: CollectorRegistry, token: str) -> Callable[[], Response]:
     """
 
     def show() -> Response:
-        presented = the_request().authorization
-        given = (presented.token or "") if presented is not None and presented.type == "bearer" else ""
+        given = bearer(the_request()) or ""
         if not compare_digest(given.encode(), token.encode()):
             return Response("A token is needed.\n", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
         return Response(generate_latest(registry), 200, {"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_LATEST)

@@ -20,7 +20,9 @@ from admit.errors import (
 )
 from admit.feature import Face, Shown, way_in
 from admit.flask.answers import add_error_headers, as_json
+from admit.flask.bodies import posted
 from admit.flask.context import the_request
+from admit.flask.headers import query
 from admit.flask.languages import said
 from admit.flask.phrases import phrases
 from admit.flask.redirects import asked_url, redirect_to, safe_next
@@ -240,4 +242,4 @@ def _with_next(path: str, back: str | None) -> str:
 def next_of() -> str | None:
     """Return the page of this site that the client wants to go on to, as it says in the query or in a form."""
     request = the_request()
-    return safe_next(request.values.get("next"))
+    return safe_next(query(request, "next") or posted(request, "next"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import current_app, json, request
+from flask import current_app, json
 
 from admit.errors import ReauthenticationRequired, SessionRequired
+from admit.flask import headers
+from admit.flask.context import the_request
 
 if TYPE_CHECKING:
     from flask import Response
@@ -24,9 +26,10 @@ def wanted() -> bool:
     """Tell whether to refuse with a problem document: the application and the client both want JSON."""
     if not current_app.extensions["admit"].problem_json:
         return False
-    accepted = request.accept_mimetypes
+    request = the_request()
+    accepted = headers.accepted_types(request)
     json_quality = max(accepted.quality("application/json"), accepted.quality(_TYPE))
-    return bool(request.is_json or json_quality > accepted.quality("text/html"))
+    return bool(headers.is_json(request) or json_quality > accepted.quality("text/html"))
 
 
 def session_required(ending: Ending | None) -> SessionRequired:

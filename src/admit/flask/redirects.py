@@ -7,10 +7,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from flask import has_app_context, request, url_for
+from flask import has_app_context, url_for
 from werkzeug.utils import redirect
 
-from admit.flask.context import application, configured
+from admit.flask.context import application, configured, the_request
+from admit.flask.headers import asked, host, origin
 
 if TYPE_CHECKING:
     from flask import Response
@@ -49,8 +50,8 @@ def safe_next(target: str | None) -> str | None:
     if not target or len(target) > _LONGEST_TARGET or _TREACHEROUS.search(target):
         return None
     path = target
-    if request.host:  # an empty one would make "http:///evil.example" look like a path
-        path = target.removeprefix(f"{request.scheme}://{request.host}")
+    if host(the_request()):  # an empty one would make "http:///evil.example" look like a path
+        path = target.removeprefix(origin(the_request()))
     # After our own origin a path must follow at once: "http://us.example.evil" begins with us, too.
     return target if path.startswith("/") and not path.startswith("//") else None
 
@@ -104,14 +105,18 @@ def expand_login_view(login_view: str) -> str:
     return url_for(login_view)
 
 
-def asked_url() -> str:
+def asked_url() -> str | None:
     """Return the URL that this request asked for, with a host only if the application vouches for it.
+
+    ``None`` if it is longer than that of any page.
 
     The Host header is the client's to choose. It counts when ``TRUSTED_HOSTS`` has checked it;
     ``SERVER_NAME`` is the application's own word. Without either, path and query have to do.
     """
-    if getattr(request, "trusted_hosts", None):
-        return request.url
-    path = make_next_param("", request.url)
+    request = the_request()
+    url = asked(request)
+    if url is None or getattr(request, "trusted_hosts", None):
+        return url
+    path = make_next_param("", url)
     server_name = configured("SERVER_NAME")
     return f"{request.scheme}://{server_name}{path}" if server_name else path

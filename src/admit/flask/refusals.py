@@ -71,5 +71,6 @@ class Refusals(Callbacks[UserT]):
             return redirect(login_url(view, next_url=asked_url()))
         session = the_session()
         session["_id"] = self._session_identifier_generator()
-        session["next"] = make_next_param(expand_login_view(view), asked_url())
+        asked = asked_url()
+        session["next"] = None if asked is None else make_next_param(expand_login_view(view), asked)
         return redirect(login_url(view))

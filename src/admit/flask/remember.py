@@ -15,7 +15,8 @@ from admit.flask.config import (
     COOKIE_SAMESITE,
     COOKIE_SECURE,
 )
-from admit.flask.context import configured, request_context
+from admit.flask.context import configured, the_request
+from admit.flask.headers import plain_cookie
 
 if TYPE_CHECKING:
     from flask import Response
@@ -147,8 +148,7 @@ class RememberCookie(NamedTuple):
 
 def presented_cookie() -> str | None:
     """Return the remember cookie that came with this request."""
-    context = request_context()
-    return context.request.cookies.get(configured("REMEMBER_COOKIE_NAME", COOKIE_NAME))
+    return plain_cookie(the_request(), configured("REMEMBER_COOKIE_NAME", COOKIE_NAME))
 
 
 def presented_id() -> str | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from admit import tokens
 from admit.flask.context import the_request
+from admit.flask.development import is_loopback, may_be_plain, warn_of_plain_cookies
+from admit.flask.headers import bearer, cookie_values, host, host_sent, is_direct, is_http
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from flask import Request, Response
@@ -25,7 +23,6 @@ __all__ = [
     "clear_token",
     "cookie_name",
     "cookie_value",
-    "is_loopback",
     "presented_token",
     "put_token",
     "secure_name",
@@ -54,13 +51,9 @@ def presented_token(settings: CookieSettings) -> Presented | None:
     business. Whoever sends one is judged by it alone, cookie or not.
     """
     request = the_request()
-    environ = request.environ
-    if "HTTP_AUTHORIZATION" in environ:
-        bearer = _bearer_token(environ["HTTP_AUTHORIZATION"])
-        if bearer is not None:
-            return Presented(bearer, "bearer")
-    if "HTTP_COOKIE" not in environ:
-        return None
+    token = bearer(request)
+    if token is not None and tokens.parse(token) is not None:
+        return Presented(token, "bearer")
     value = cookie_value(request, cookie_name(settings, request))
     return None if value is None else Presented(value, "cookie")
 
@@ -70,24 +63,8 @@ def cookie_value(request: Request, name: str) -> str | None:
 
     A sibling host has planted one of those two, and who knows which.
     """
-    values = _values_of(name)(request.environ.get("HTTP_COOKIE", ""))
-    return values[0].rstrip() if len(set(values)) == 1 else None
-
-
-@lru_cache(maxsize=64)
-def _values_of(name: str) -> Callable[[str], list[str]]:
-    """Return what finds the values of all cookies of this name in a Cookie header.
-
-    A token needs no quotes, so that reading the header in full would be for nothing.
-    """
-    return re.compile(rf"(?:^|;)\s*{re.escape(name)}=([^;]*)").findall
-
-
-def _bearer_token(header: str) -> str | None:
-    scheme, _, credentials = header.partition(" ")
-    if scheme.lower() != "bearer" or tokens.parse(credentials) is None:
-        return None
-    return credentials
+    values = cookie_values(request, name)
+    return values[0] if len(set(values)) == 1 else None
 
 
 def put_token(
@@ -108,11 +85,13 @@ def put_token(
         response.headers[TOKEN_HEADER] = token
         return
     request = the_request()
-    if not request.is_secure and not _is_development(request):
+    if _is_development(request):
+        warn_of_plain_cookies()
+    elif not request.is_secure:
         _logger.warning(
             "A login over plain http to %s: browsers keep the cookie on https only. Serve the application "
             "over https; behind a proxy that does, add werkzeug's ProxyFix.",
-            request.host,
+            host(request),
         )
     set_cookie(response, token, settings, request, until=until)
 
@@ -163,21 +142,6 @@ def secure_name(settings: CookieSettings) -> str:
 def _is_development(request: Request) -> bool:
     """Tell whether this is plain http on this very machine, the only place for a cookie without Secure.
 
-    A proxy on the same machine looks alike but for the headers that it adds.
+    The configuration says whether it may be. What the request says can only rule it out.
     """
-    environ = request.environ
-    if environ["wsgi.url_scheme"] != "http" or "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
-        return False
-    return is_loopback(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
-
-
-@lru_cache(maxsize=64)
-def is_loopback(host: str) -> bool:
-    """Tell whether a host, as an address or a header names it with its port, is this very machine."""
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return is_http(request) and is_direct(request) and is_loopback(host_sent(request)) and may_be_plain()

@@ -88,6 +88,11 @@ class AccountSettings(Settings):
 
     prefix: str = setting("/account", "Where the pages are.")
     api_prefix: str = setting("/api/account", "Where the same actions are as JSON.")
+    api_docs: bool | None = setting(
+        None,
+        "Whether everybody may read the OpenAPI description of the JSON API and try it on a page; "
+        "None for in debug and tests only.",
+    )
     after_login: str | None = setting(None, "The path to go to after a login; None for the account's own page.")
     public_url: str | None = setting(
         None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
+from admit.flask.development import is_development
 from admit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def refuse_weak_secrets(app: Flask) -> None:
     Raises:
         ConfigurationError: It is too short, or known.
     """
-    if app.debug or app.testing:
+    if is_development(app):
         return
     config = cast("dict[str, Any]", app.config)
     older: Sequence[Any] = config.get("SECRET_KEY_FALLBACKS") or ()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import after_this_request
-from werkzeug.exceptions import ServiceUnavailable
 
 from admit.errors import AdmitError, ConfigurationError, StepUpRequired, StoreError
 from admit.flask import remember, session_cookie
@@ -20,6 +19,7 @@ from admit.flask.context import configured, request_globals, the_request
 from admit.flask.cookies import PENDING
 from admit.flask.loaders import call_loader
 from admit.flask.members import user_of
+from admit.flask.outages import unavailable
 from admit.flask.signals import user_loaded_from_cookie
 from admit.model import EndReason, Pending
 
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from admit.model import Admitted, Ending, Session
 
 __all__ = ["Stay", "StoredLogin", "store_trouble", "stored_keeper", "whole"]
-
-#: Seconds after which a client that met a store that is down may try again.
-_RETRY_AFTER = 2
 
 _CLEAR_SITE = '"cookies", "storage"'
 
@@ -91,7 +88,7 @@ class StoredLogin:
         try:  # and not store_trouble(), which costs as much as the look-up
             resumed = self.gate.resume(presented.token)
         except StoreError as error:
-            raise _unavailable() from error
+            raise unavailable(error) from error
         session = resumed.session
         stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
         # A request that was on its way while the login was replaced must not delete the new cookie.
@@ -114,7 +111,8 @@ class StoredLogin:
         if self.accounts is None:
             return None
         account = self.accounts.account()
-        return None if account is None else user_of(account, self.accounts.adopting)
+        with store_trouble():
+            return None if account is None else user_of(account, self.accounts.adopting)
 
     def ending(self) -> Ending | None:
         """Return why the session that the client shows has ended, if that is known."""
@@ -129,6 +127,16 @@ class StoredLogin:
         """Tell whether the session outlives the browser."""
         session = self.stay().session
         return session is not None and session.remembered
+
+    def carry(self, wanted: str | None) -> None:
+        """Send what begins in this request in a header, if the client asks for it and holds no session in a cookie.
+
+        A session is carried for good by what it began in. A script on a page can ask for anything, and must not get out
+        of the browser what the browser keeps from it.
+        """
+        stay = self.stay()
+        if wanted == "bearer" and stay.session is None:
+            stay.carrier = "bearer"
 
     # -- changing --------------------------------------------------------------------------------
 
@@ -194,13 +202,17 @@ class StoredLogin:
         stay = self.stay()
         stay.session, stay.token, stay.clear = admitted.session, admitted.token, False
         # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
-        stay.clear_remember_cookie = remember.presented_cookie() is not None
+        stay.clear_remember_cookie = stay.carrier == "cookie" and remember.presented_cookie() is not None
         self._settle_later(stay)
 
     def _exchange_remember_cookie(self) -> Any:
         """Turn Flask-Login's remember cookie, once, into a session that can be revoked."""
+        stay = self.stay()
+        # Whoever shows a bearer token is judged by it alone. A script gets no session for a cookie that it can't read.
+        if stay.carrier == "bearer" or stay.clear_remember_cookie or not self.cookie.exchange_remember_cookie:
+            return None
         cookie = remember.presented_cookie()
-        if cookie is None or self.stay().clear_remember_cookie or not self.cookie.exchange_remember_cookie:
+        if cookie is None:
             return None
         subject = remember.decode_cookie(cookie)
         user = None if subject is None else self._user(subject)
@@ -286,8 +298,4 @@ def store_trouble() -> Generator[None]:
     try:
         yield
     except StoreError as error:
-        raise _unavailable() from error
-
-
-def _unavailable() -> ServiceUnavailable:
-    return ServiceUnavailable(retry_after=_RETRY_AFTER)
+        raise unavailable(error) from error

@@ -18,6 +18,7 @@ from werkzeug.exceptions import NotFound
 from admit.flask.answers import REFUSALS, as_problem, harden, problem_of
 from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
+from admit.flask.headers import drop_what_is_too_long
 from admit.flask.languages import best_language
 from admit.flask.openapi import describe
 from admit.flask.session_cookie import cookie_name
@@ -46,6 +47,7 @@ def mount_description(app: Flask, accounts: Accounts) -> None:
         static_folder=str(_OWN / "static"),
         static_url_path="/docs/own",
     )
+    blueprint.before_request(lambda: drop_what_is_too_long(the_request()))
     blueprint.before_request(lambda: refuse_cross_site(the_request(), accounts.settings.trusted_origins))
     blueprint.after_request(harden)
     for kind in REFUSALS:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from admit.findings import error, note, ok, warning
-from admit.flask.session_cookie import is_loopback
+from admit.flask.development import is_loopback
 from admit.flask.visits import Unreachable, place_of, visit
 
 if TYPE_CHECKING:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -13,6 +15,7 @@ from admit.errors import ConfigurationError, StoreError
 from admit.features import everything
 from admit.flask import LoginManager
 from admit.flask.accounts import by_name
+from admit.flask.development import is_loopback as is_loopback_address
 from admit.flask.settings import AccountSettings
 from admit.flask.starting import refuse_weak_secret
 from admit.mail import ConsoleSender, MailSettings
@@ -21,6 +24,7 @@ from admit.server.errors import answer_errors
 from admit.server.hosts import refuse_unknown_hosts
 from admit.server.https import demand_https
 from admit.server.observing import observe_as_told
+from admit.server.outbox import Outbox
 from admit.server.pages import add_pages
 from admit.server.secret_files import kept_secrets
 from admit.server.settings import ServerSettings, known_settings
@@ -29,9 +33,11 @@ from admit.settings import refuse_unknown_keys
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["create_app", "has_public_url", "is_loopback"]
+__all__ = ["OUTBOX", "create_app", "has_public_url", "is_loopback"]
 
 _SQLITE = "sqlite:///"
+#: Where the application notes the address of its outbox, with the key that it takes.
+OUTBOX = "admit_outbox"
 
 
 def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -> Flask:
@@ -63,7 +69,13 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     answer_errors(app, accounts.api_prefix)
     if serves:
         refuse_unknown_hosts(app, server, accounts)
-    add_pages(app, outbox=sender if server.dev else None)
+    outbox = _outbox(sender, values, accounts) if server.dev and sender is not None else None
+    add_pages(app, outbox=outbox)
+    if outbox is not None:
+        app.extensions[OUTBOX] = f"{accounts.public_url}{outbox.printed}"
+        if given is None and serves:
+            # Another server than ours: nobody else prints it.
+            sys.stderr.write(f"Mails are kept at {app.extensions[OUTBOX]}, because this is development.\n")
     if (accounts.public_url or "").startswith("https:"):
         demand_https(app, server, accounts)
     if serves:
@@ -110,8 +122,20 @@ def _defaults(server: ServerSettings, values: Mapping[str, Any], *, serves: bool
         found["ADMIT_PUBLIC_URL"] = f"http://{_bracketed(server.host)}:{server.port}"
     if server.dev and values.get("ADMIT_SITE_NAME") is None:
         found["ADMIT_SITE_NAME"] = "Admit"  # which says more than the address of this machine
+    if server.dev and values.get("ADMIT_API_DOCS") is None:
+        found["ADMIT_API_DOCS"] = not _is_public(values)
     found["SESSION_COOKIE_SECURE"] = str(values.get("ADMIT_PUBLIC_URL")).startswith("https:")
     return found
+
+
+def _is_public(values: Mapping[str, Any]) -> bool:
+    """Tell whether others than this machine reach a site in development, by a tunnel or a proxy."""
+    url = values.get("ADMIT_PUBLIC_URL")
+    return bool(values.get("ADMIT_PROXIES")) or (url is not None and not is_loopback_address(urlsplit(str(url)).netloc))
+
+
+def _outbox(sender: ConsoleSender, values: Mapping[str, Any], accounts: AccountSettings) -> Outbox:
+    return Outbox(sender, f"{accounts.prefix}/outbox", is_public=_is_public(values))
 
 
 def _bracketed(host: str) -> str:

@@ -15,6 +15,7 @@ from admit.flask.doctor import doctor_command
 from admit.flask.event_commands import events_commands
 from admit.flask.printing import as_json, print_rows
 from admit.flask.purging import purge
+from admit.server.app import OUTBOX
 from admit.server.configuration import CONFIG, shown_settings
 from admit.server.examining import look
 from admit.server.pages import accounts_of
@@ -77,8 +78,7 @@ def run(*, config: Path | None, **flags: Any) -> None:
         address = f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{port}"
         click.echo(f"Serving at {address}")
         if server.dev:
-            prefix = accounts_of(app).settings.prefix
-            click.echo(f"Mails are kept at {address}{prefix}/outbox, because this is development.")
+            click.echo(f"Mails are kept at {app.extensions[OUTBOX]}, because this is development.")
         serve(app, server, listening)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from admit.flask.context import the_request
+from admit.flask.headers import header
 from admit.flask.settings import MetricsSettings
 from admit.server.errors import answer_error
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["asked_by_address", "refuse_unknown_hosts"]
 
 #: A name or an address, without the port that may follow (RFC 9110, section 7.2).
-_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Who asks these comes by an address, not by a name: what watches over containers.
 _ANYBODY = {"/healthz", "/readyz"}
@@ -40,7 +41,7 @@ def refuse_unknown_hosts(app: Flask, server: ServerSettings, accounts: AccountSe
     @app.before_request
     def refuse_unknown_host() -> Response | None:
         request = the_request()
-        host = _HOST.fullmatch(request.headers.get("Host", "").lower())
+        host = _HOST.fullmatch((header(request, "Host") or "").lower())
         if request.path in by_address or (host is not None and host[1] in trusted):
             return None
         return answer_error(400, accounts.api_prefix)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from admit.flask.context import application, the_request
+from admit.flask.headers import asked
 from admit.server.errors import answer_error
 from admit.server.hosts import asked_by_address
 
@@ -53,6 +54,9 @@ def _refuse_plain_http(app: Flask, origin: str, api_prefix: str) -> None:
         is_api = request.path.startswith("/" + api_prefix.split("/")[1] + "/")
         if is_api or request.method not in _LOOKS:
             return answer_error(403, api_prefix)
+        url = asked(request)
+        if url is None:
+            return answer_error(400, api_prefix)
         # Whatever follows the host that was asked for, after the one that is configured.
-        place = f"{origin}/{request.url.split('/', 3)[3]}"
+        place = f"{origin}/{url.split('/', 3)[3]}"
         return application().response_class(status=308, headers={"Location": place})

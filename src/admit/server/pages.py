@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, render_template
 
 from admit.errors import StoreError
 from admit.feature import Shown
 from admit.flask.answers import harden
 from admit.flask.context import application, the_request
+from admit.flask.headers import drop_what_is_too_long
 from admit.flask.languages import best_language, said
+from admit.flask.outages import log_outage
 from admit.flask.pages import Link, mounted
 from admit.flask.phrases import phrases
 from admit.stores.near import NearStore
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from admit.flask.accounts import Accounts
-    from admit.mail import ConsoleSender
+    from admit.server.outbox import Outbox
 
 __all__ = ["accounts_of", "add_pages", "close_stores", "render_page"]
 
@@ -39,17 +40,19 @@ def close_stores(app: Flask) -> None:
     vars(app)["login_manager"]._stores.close()  # noqa: SLF001 -- whoever made the application ends it
 
 
-def add_pages(app: Flask, *, outbox: ConsoleSender | None) -> None:
-    """Add the routes; ``outbox`` is who has kept the mails of development."""
+def add_pages(app: Flask, *, outbox: Outbox | None) -> None:
+    """Add the routes; ``outbox`` shows the mails of development."""
     accounts = accounts_of(app)
     pages = Blueprint("server", __name__, template_folder="templates")
+    pages.before_request(lambda: drop_what_is_too_long(the_request()))
     pages.after_request(harden)
-    outbox_path = f"{accounts.settings.prefix}/outbox" if outbox is not None else None
-    pages.add_url_rule("/", "home", lambda: _home(accounts, outbox_path))
+    pages.add_url_rule("/", "home", lambda: _home(accounts, None if outbox is None else outbox.link))
     pages.add_url_rule("/healthz", "health", lambda: {"status": "alive"})
     pages.add_url_rule("/readyz", "readiness", lambda: _readiness(accounts))
     if outbox is not None:
-        pages.add_url_rule(str(outbox_path), "outbox", lambda: _outbox(accounts, outbox))
+        pages.add_url_rule(
+            outbox.path, "outbox", lambda: render_page("admit/outbox.html", accounts, messages=outbox.messages())
+        )
     app.register_blueprint(pages)
 
 
@@ -69,6 +72,7 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
         links=links,
         outbox=outbox_path,
         title=said("Welcome", language),
+        describes_api="admit_api.description" in application().view_functions,
         tries_api="admit_api.docs" in application().view_functions,
     )
 
@@ -99,17 +103,10 @@ def _readiness(accounts: Accounts) -> tuple[dict[str, str], int]:
         stores[0].get_session("")
         stores[1].get_account("")
         is_current = [getattr(store, "is_current", lambda: True)() for store in stores]
-    except StoreError:
-        application().logger.exception("not ready")
+    except StoreError as error:
+        log_outage(error)
         return {"status": "the store does not answer"}, _UNREADY
     if not all(is_current):
+        log_outage(StoreError("no such table in this version: the tables are of another version of Admit"))
         return {"status": "the tables are of another version"}, _UNREADY
     return {"status": "ready"}, 200
-
-
-def _outbox(accounts: Accounts, sender: ConsoleSender) -> str:
-    """Show the mails that were printed instead of sent, to this machine only."""
-    address = the_request().remote_addr
-    if address is None or not ip_address(address).is_loopback:
-        abort(404)
-    return render_page("admit/outbox.html", accounts, messages=sender.messages())

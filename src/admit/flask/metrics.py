@@ -18,10 +18,12 @@ from admit.errors import StoreError
 from admit.events import Event, LoggedIn, LoginFailed, LoginPending, SessionEnded, Throttling, name_of
 from admit.flask.context import the_request
 from admit.flask.instruments import instruments_of
-from admit.flask.observing import is_first, keeper_and_stores, observe
+from admit.flask.observing import is_first, keeper_and_stores, observe, store_name
 from admit.flask.settings import MetricsSettings
 from admit.flask.starting import refuse_weak_secret
 from admit.model import EndReason
+from admit.store import Listening
+from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from admit.flask.instruments import Instruments
     from admit.flask.mailing import Mailing
     from admit.mail import Message, Sender
+    from admit.store import SessionStore
 
 __all__ = ["Metrics"]
 
@@ -77,6 +80,7 @@ class Metrics:
         _begin_with_zero(instruments, features)
         if is_first(stores.sessions, instruments.live):
             instruments.live.watch(stores.sessions)
+            _count_deafness(instruments, stores.sessions)
         observe(stores, registry, _timing(instruments))
         if keeper.accounts and is_first(keeper.accounts.mailing, registry):
             _count_mails(instruments, keeper.accounts.mailing)
@@ -134,6 +138,13 @@ def _timing(instruments: Instruments) -> Callable[[str, str, Callable[..., Any]]
         return timed
 
     return around
+
+
+def _count_deafness(instruments: Instruments, sessions: SessionStore) -> None:
+    store = sessions.store if isinstance(sessions, NearStore) else sessions
+    if isinstance(store, Listening):
+        series = instruments.deaf.labels(store_name(store))
+        store.on_listening(lambda hears: None if hears else series.inc())
 
 
 def _count_mails(instruments: Instruments, mailing: Mailing) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice, takewhile
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from admit.chain import Ends, sealed
 from admit.model import EventRecord
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ class MemoryEvents:
     """Keeps records in a dictionary, by number."""
 
     def __init__(self) -> None:
-        self._events_lock = Lock()
+        self._events_lock = Mutex()
         self._links: dict[int, Link] = {}
         self._ends = Ends()
 

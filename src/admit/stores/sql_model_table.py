@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, class_mapper
 
 from admit.errors import ConfigurationError, IdentifierTaken, StoreError
+from admit.stores.sql_forks import keep_apart
 from admit.stores.sql_model_values import KEY_TYPES, Person, key_of, largest_of, moment_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class ModelTable:
     def engine(self) -> Engine:
         """The engine that the application's session uses for this model."""
         engine: Engine = self._session_factory().get_bind(mapper=class_mapper(self._model, configure=False)).engine
+        keep_apart(engine)
         return engine
 
     @property

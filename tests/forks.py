@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import traceback
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,36 +26,43 @@ def fork_in_c() -> int:
 
 
 @contextmanager
-def child(
-    act: Callable[[], object], patience: float = _PATIENCE, fork: Callable[[], int] = fork_in_c
-) -> Generator[None]:
-    """Do something in a child that is forked, in C or by ``os.fork``, while the block runs in this process.
+def child(act: Callable[[], object], patience: float = _PATIENCE) -> Generator[None]:
+    """Do something in a child that is forked in C, while the block runs here; fail if it fails there, or never ends.
 
-    Fails if it fails there, or never ends. In C while a thread of Python's waits for its turn is no fork that a child
-    survives, whoever's the thread is: such a child waits for the thread's answer. Only ``os.fork`` puts the
-    interpreter's own locks in order.
+    It is a child's child. If a thread of Python's waits for its turn at a fork in C, the child hangs in Python itself,
+    and tests have threads. So the first fork is Python's own, which leaves the one thread that forks again.
     """
-    number = fork()
-    if not number:
-        # Whatever happens here, the child must not go on with the tests.
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of forks with threads
+        first = os.fork()
+    if not first:
+        # Whatever happens here, a child must not go on with the tests.
         status = 1
         try:
-            act()
-            status = 0
-        except BaseException:  # noqa: BLE001 -- said on standard error, and told by the status
-            traceback.print_exc()
+            status = _in_second_child(act, patience)
         finally:
             os._exit(status)
     try:
         yield
     finally:
-        status = _status_of(number, time.monotonic() + patience)
+        status = _status_of(first, time.monotonic() + 2 * patience)
     assert status == 0
 
 
-def in_child(act: Callable[[], object], patience: float = _PATIENCE, fork: Callable[[], int] = fork_in_c) -> None:
+def _in_second_child(act: Callable[[], object], patience: float) -> int:
+    second = fork_in_c()
+    if second:
+        return _status_of(second, time.monotonic() + patience)
+    try:
+        act()
+    except BaseException:  # noqa: BLE001 -- said on standard error, and told by the status
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def in_child(act: Callable[[], object], patience: float = _PATIENCE) -> None:
     """Do something in a child, and wait for it; see :func:`child`."""
-    with child(act, patience, fork):
+    with child(act, patience):
         pass
 
 

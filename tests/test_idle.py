@@ -61,7 +61,7 @@ def test_what_nobody_needs_is_given_back(idle: Idle[str], seconds: Seconds, clos
     seconds.now = 31
     idle.close_unused()
     assert closed == ["one", "two"]
-    assert len(idle) == 1
+    assert len(idle._idle.get()) == 1
     seconds.now = 100
     idle.close_unused()
     assert closed == ["one", "two", "three"]
@@ -74,7 +74,7 @@ def test_all_are_closed(idle: Idle[str], closed: list[str]) -> None:
     idle.close()
     assert sorted(closed) == ["one", "two"]
     idle.put("three")
-    assert len(idle) == 1
+    assert len(idle._idle.get()) == 1
 
 
 def test_another_thread_may_take_the_last_one(idle: Idle[str], closed: list[str]) -> None:
@@ -93,4 +93,4 @@ def test_a_child_has_none_and_closes_none(idle: Idle[str], closed: list[str]) ->
         assert closed == []
 
     in_child(look)
-    assert len(idle) == 1
+    assert len(idle._idle.get()) == 1

@@ -16,10 +16,10 @@ __all__ = ["Idle"]
 #: How many seconds a connection may stay unused before it is closed.
 _LONGEST = 30.0
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class Idle(Generic[T]):
+class Idle(Generic[_T]):
     """The idle connections of this process: any thread may take one, and surplus ones are closed after a while.
 
     The connection that was returned last is taken first. So after a burst of requests only the connections that are
@@ -34,17 +34,14 @@ class Idle(Generic[T]):
     """
 
     def __init__(
-        self, close: Callable[[T], object], *, longest: float = _LONGEST, clock: Callable[[], float] = monotonic
+        self, close: Callable[[_T], object], *, longest: float = _LONGEST, clock: Callable[[], float] = monotonic
     ) -> None:
         self._close = close
         self._longest = longest
         self._clock = clock
-        self._idle: PerProcess[deque[tuple[T, float]]] = PerProcess(deque)
+        self._idle: PerProcess[deque[tuple[_T, float]]] = PerProcess(deque)
 
-    def __len__(self) -> int:
-        return len(self._idle.get())
-
-    def take(self) -> tuple[T, float] | None:
+    def take(self) -> tuple[_T, float] | None:
         """Return a connection and how many seconds it was unused, or ``None``; it now belongs to the caller."""
         try:
             connection, since = self._idle.get().pop()
@@ -52,7 +49,7 @@ class Idle(Generic[T]):
             return None
         return connection, self._clock() - since
 
-    def put(self, connection: T) -> None:
+    def put(self, connection: _T) -> None:
         """Return a connection that works, and close the ones that were unused for too long."""
         self._idle.get().append((connection, self._clock()))
         self.close_unused()
@@ -69,7 +66,7 @@ class Idle(Generic[T]):
         while idle:
             self._close_one(idle)
 
-    def _close_one(self, idle: deque[tuple[T, float]]) -> None:
+    def _close_one(self, idle: deque[tuple[_T, float]]) -> None:
         try:
             connection, _ = idle.popleft()
         except IndexError:

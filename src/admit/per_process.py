@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mutex", "PerProcess", "abandon"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Values of a parent process. If they were freed, their connections would be closed, and the parent's with them.
 _abandoned: list[object] = []
@@ -32,7 +32,7 @@ def abandon(value: object) -> None:
     _abandoned.append(value)
 
 
-class PerProcess(Generic[T]):
+class PerProcess(Generic[_T]):
     """A value that every process makes for itself, the first time that it asks.
 
     Args:
@@ -42,18 +42,18 @@ class PerProcess(Generic[T]):
     .. versionadded:: 0.2
     """
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[], _T]) -> None:
         self._make = make
-        self._made: dict[int, T] = {}
+        self._made: dict[int, _T] = {}
 
-    def get(self) -> T:
+    def get(self) -> _T:
         """Return the value of this process."""
         try:
             return self._made[os.getpid()]
         except KeyError:
             return self._make_own()
 
-    def _make_own(self) -> T:
+    def _make_own(self) -> _T:
         # Without a lock: the parent may have held it at the fork. One call of setdefault() can't be interrupted.
         mine = os.getpid()
         value = self._made.setdefault(mine, self._make())

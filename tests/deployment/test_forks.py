@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit.stores.sql import SqlStore
+from tests.conftest import could_not_run
 from tests.serving import free_port, running
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ class Visitor:
 @contextmanager
 def forked(store: str, *options: str, ask_first: str) -> Iterator[int]:
     """Serve the application by several processes of uWSGI, and yield the port."""
-    port = free_port()
-    uwsgi = [str(Path(sys.executable).with_name("uwsgi")), "--http-socket", f"127.0.0.1:{port}", "--die-on-term"]
+    port, program = free_port(), Path(sys.executable).with_name("uwsgi")
+    if not program.exists():
+        could_not_run("there is no uWSGI for this Python")
+    uwsgi = [str(program), "--http-socket", f"127.0.0.1:{port}", "--die-on-term"]
     serve = ["--master", "--processes", str(PROCESSES), "--module", "tests.deployment.whoami:app", "--need-app"]
     environment = os.environ | {"STORE": store, "ASK_FIRST": ask_first}
     with running([*uwsgi, *serve, "--disable-logging", *options], port, environment):

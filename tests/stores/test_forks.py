@@ -5,30 +5,30 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import warnings
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, event, text
 
-from admit import tokens
+from admit import per_process, tokens
 from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.stores.memory import MemoryStore
 from admit.stores.near import NearStore
 from admit.stores.redis import RedisStore
 from admit.stores.sql import SqlStore
+from admit.stores.sql_forks import keep_apart
 from admit.testing import a_session
 from tests.forks import child, in_child
 from tests.services.redis import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from admit.store import SessionStore
     from tests.services.postgres import PostgresServer
@@ -85,8 +85,7 @@ def test_a_child_hears_what_others_end(opener: Callable[[], SessionStore]) -> No
 
         in_child(partial(hear, session.id))
         wait_until(lambda: near.get_session(second.id) is near.get_session(second.id))
-        with warnings.catch_warnings(action="ignore"):  # of forks of processes that have threads
-            in_child(partial(hear, third.id), fork=os.fork)
+        in_child(partial(hear, third.id))
         other.delete_session(second.id, ending=REVOKED)
         wait_until(lambda: near.get_session(second.id) is None)
 
@@ -107,7 +106,7 @@ def test_locks_that_were_held_hold_up_no_child(tmp_path: Path) -> None:
 
 
 _FORKS = """
-import os, sys, time
+import sys, time
 from admit.stores.near import NearStore
 from admit.stores.sql import SqlStore
 from tests.forks import in_child
@@ -119,8 +118,7 @@ for milliseconds in range(21):
         if asks:
             near.get_session("x" * 22)
         time.sleep(milliseconds / 1000)
-        # With a thread that listens only Python's own fork leaves a child that can run at all.
-        in_child(lambda: near.get_session("y" * 22), 60, *([os.fork] if asks else []))
+        in_child(lambda: near.get_session("y" * 22), 60)
         near.close()
 """
 
@@ -132,6 +130,16 @@ def test_no_child_hangs_whenever_it_was_forked(postgres_server: PostgresServer, 
     # In a process of its own, which has no threads but those of the store.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _FORKS, postgres_server.url, postgres_schema]
     subprocess.run(command, check=True, timeout=240, stdin=subprocess.DEVNULL)  # noqa: S603 -- our own words
+
+
+def test_opening_leaves_no_connection_to_a_file_behind(tmp_path: Path) -> None:
+    """A process that only opens an SQLite store leaves its children no connection: SQLite would count it as theirs."""
+    file = tmp_path / "app.db"
+    with closing(SqlStore(f"sqlite:///{file}")) as store:
+        held = [str(one.resolve()) for one in Path("/proc/self/fd").iterdir()]
+        assert not [one for one in held if one.startswith(str(file))]
+        store.add_session(session := a_session())
+        assert store.get_session(session.id) == session
 
 
 def test_opening_starts_no_thread_that_connects(postgres_server: PostgresServer) -> None:
@@ -173,6 +181,22 @@ def test_a_child_leaves_the_connections_of_the_application_alone(
         engine.dispose()
 
 
+def test_a_connection_of_another_process_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection in the pool that another process has opened is neither used nor closed."""
+    monkeypatch.setattr(per_process, "_abandoned", abandoned := [])
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    keep_apart(engine)
+    with engine.connect() as connection:
+        theirs = connection.connection.driver_connection
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+    with engine.connect() as connection:
+        assert connection.connection.driver_connection is not theirs
+    assert abandoned == [theirs]
+    abandoned[0].close()
+    engine.dispose()
+
+
 # -- what nobody expected ---------------------------------------------------------------------------------------------
 
 
@@ -181,8 +205,11 @@ def test_what_is_no_id_is_survived(redis_url: str) -> None:
     store = RedisStore(redis_url, prefix=f"{tokens.new_id()}:", **PATIENT)
     heard: Queue[str | None] = Queue()
     with closing(store):
+        states: Queue[bool] = Queue()
+        store.on_listening(states.put)
         store.on_change(heard.put)
         assert heard.get(timeout=PATIENCE) is None
+        assert states.get(timeout=PATIENCE) is True
         store._nodes.ask("PUBLISH", store._records.channel, b"\xff")
         assert heard.get(timeout=PATIENCE) is None
         assert heard.get(timeout=PATIENCE) is None
@@ -243,7 +270,7 @@ def test_connections_are_given_back(
                 store.get_session("x")
             else:
                 store.on_change(lambda _: None)
-            wait_until(lambda: len(idle) == 0)
+            wait_until(lambda: not idle._idle.get())
             assert all(wire.closed for wire in wires)
             store._database.changes.stop()
             monkeypatch.undo()

@@ -91,10 +91,15 @@ class SqliteDatabase:
         with self.transaction() as run:
             for statement in statements:
                 run(statement)
+        # What is open at a fork stays open in the child, and SQLite counts it there as a lock that the child has.
+        self._close_idle()
 
     def close(self) -> None:
         """Stop the thread and close the connections."""
         self.changes.stop()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         self._readers.close()
         self._writers.close()
 

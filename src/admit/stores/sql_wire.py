@@ -33,6 +33,8 @@ __all__ = ["Wire", "open_connection"]
 
 _GOOD = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
 
+# Where there is none, select() will do.
+_poll: Callable[[], Any] | None = getattr(select, "poll", None)
 _IN, _OUT = getattr(select, "POLLIN", 0), getattr(select, "POLLOUT", 0)
 _MASKS = {EVENT_READ: _IN, EVENT_WRITE: _OUT, EVENT_READ | EVENT_WRITE: _IN | _OUT}
 _EVENTS = {mask: events for events, mask in _MASKS.items()}
@@ -169,13 +171,10 @@ def _await(socket: int, events: int, deadline: float) -> int:
 def _ready(socket: int, events: int, seconds: float) -> int:
     """Return which of the events come within so many seconds, in psycopg's numbers: those of ``selectors``."""
     seconds = max(seconds, 0)
-    # Looked up now, not when this module is imported: gevent may have replaced it in between. Where there is none,
-    # select() will do.
-    make_poll: Callable[[], Any] | None = getattr(select, "poll", None)
-    if make_poll is None:
+    if _poll is None:
         found = select.select([socket] * (events & EVENT_READ), [socket] * (events // EVENT_WRITE), [], seconds)
         return EVENT_READ * len(found[0]) + EVENT_WRITE * len(found[1])
-    poll = make_poll()
+    poll = _poll()
     poll.register(socket, _MASKS[events])
     came = poll.poll(seconds * 1000)
     # A socket that failed is ready for everything: whoever uses it finds out why.

@@ -219,7 +219,9 @@ def run_rotation(rotations: int) -> None:
         found = [rotation.measure(name, url, rotations) for name, url in rotation.urls(Path(folder))]
     rows = [f"| {' | '.join(map(str, one[:-1]))} | {one.seconds:.0f} |" for one in found]
     head = "| store | rotations | requests | false log-outs | superseded secrets | recognized | a replay ended it | s |"
-    table = "\n".join([head, f"|{'---|' * 8}", *rows])
+    told = [f"| {' | '.join(map(str, one))} |" for one in rotation.situations(rotations)]
+    heads = ["", "| situation | sessions | accused of theft | served |", "|---|---|---|---|"]
+    table = "\n".join([head, f"|{'---|' * 8}", *rows, *heads, *told])
     print(table)
     report.write_text("rotation", table, command=report.command_line(), at=datetime.now(UTC))
 

@@ -14,13 +14,17 @@ from admit import rotation, tokens
 from admit.gate import Gate
 from admit.settings import SessionSettings
 from admit.stores import open_store
+from admit.stores.memory import MemoryStore
 from admit.stores.near import NearStore
+from admit.testing import Clock
 from bench import services
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.pool import Pool
     from pathlib import Path
+
+    from admit.model import Resumed
 
 PROCESSES, THREADS = 4, 13  # fifty-two requests at once
 _LONG = SessionSettings(idle=None, absolute=timedelta(days=36_500))
@@ -43,6 +47,71 @@ class Rotations(NamedTuple):
     recognized: int
     caught: bool
     seconds: float
+
+
+class Situation(NamedTuple):
+    """How many of those in one situation were accused of theft, and how many were served."""
+
+    what: str
+    sessions: int
+    accused: int
+    served: int
+
+
+#: Innocents: what happens, and how many seconds after the rotation their request is looked at, and had begun.
+_INNOCENTS = (
+    ("an upload of 38 s", 38, 38),
+    ("a proxy's second try after 60 s", 60, 60),
+    ("a process that was stopped for 35 s", 35, -1),
+    ("a view that asks after 10 min", 600, -1),
+)
+
+
+def situations(sessions: int) -> Iterator[Situation]:
+    """Count who is accused of theft: innocents whose request was long under way, and thieves."""
+    for what, looked_at, began in _INNOCENTS:
+        yield _counted(what, sessions, partial(_late, looked_at, began))
+    yield _counted("a thief, after the owner's second rotation", sessions, partial(_copied, 2))
+    yield _counted("the owner, after a thief's first rotation", sessions, partial(_copied, 1))
+    yield _counted("the owner, after a thief's second rotation", sessions, partial(_copied, 2))
+
+
+def _counted(what: str, sessions: int, happen: Callable[[], Resumed]) -> Situation:
+    found = [happen() for _ in range(sessions)]
+    return Situation(
+        what, sessions, sum(one.ending is not None for one in found), sum(bool(one.session) for one in found)
+    )
+
+
+def _late(looked_at: int, began: int) -> Resumed:
+    """Rotate, and then look at a request with the former secret."""
+    clock = Clock()
+    gate = Gate(MemoryStore(), clock=clock)
+    first = gate.admit("ada", "login").token
+    rotated_at = clock.advance(timedelta(hours=1))
+    _rotated(gate, first)
+    clock.advance(timedelta(seconds=looked_at))
+    return gate.resume(first, began=rotated_at + timedelta(seconds=began))
+
+
+def _copied(rotations: int) -> Resumed:
+    """Rotate so often, and then use a copy of the first secret."""
+    clock = Clock()
+    gate = Gate(MemoryStore(), clock=clock)
+    first = token = gate.admit("ada", "login").token
+    for _ in range(rotations):
+        clock.advance(timedelta(hours=1))
+        token = _rotated(gate, token)
+    clock.advance(timedelta(minutes=5))
+    return gate.resume(first)
+
+
+def _rotated(gate: Gate, token: str) -> str:
+    """Rotate the secret, use its successor, and return that."""
+    successor = gate.resume(token).token
+    assert successor is not None
+    assert gate.resume(successor).session is not None
+    return successor
 
 
 def urls(folder: Path) -> Iterator[tuple[str, str]]:

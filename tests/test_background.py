@@ -18,6 +18,7 @@ from admit.background import BackgroundSender
 from admit.errors import MailRefused
 from admit.mail import Message, sender_of
 from admit.smtp import SmtpSender
+from tests.forks import in_child
 from tests.mail_server import Mailbox, mail_server, silent_server
 from tests.serving import free_port
 
@@ -266,17 +267,17 @@ def test_the_thread_is_started_when_it_is_needed() -> None:
     """There is no thread before the first message, one after it, and a new one should it have ended."""
     scripted = Scripted(None, SystemExit())  # type: ignore[arg-type]  # what ends a thread
     sender = quick(scripted)
-    assert sender._thread is None
+    assert sender._queue.get().thread is None
     sender.send(numbered(0))
-    first = sender._thread
+    first = sender._queue.get().thread
     assert sender.flush(PATIENCE)
-    assert first is sender._thread
+    assert first is sender._queue.get().thread
     sender.send(numbered(1))
     assert first is not None
     first.join(PATIENCE)
     sender.send(numbered(2))
     assert sender.flush(PATIENCE)
-    assert sender._thread is not first
+    assert sender._queue.get().thread is not first
     assert scripted.tried == [numbered(0), numbered(1), numbered(2)]
 
 
@@ -298,6 +299,47 @@ def test_a_machine_without_threads_to_spare(monkeypatch: pytest.MonkeyPatch, cap
     assert scripted.tried == [numbered(0), numbered(1)]
 
 
+def test_who_counts_may_fail(caplog: pytest.LogCaptureFixture) -> None:
+    """If what became of a mail can't be counted, neither the request nor the thread ends with it."""
+
+    def fail(_outcome: str) -> None:
+        message = "no space left"
+        raise OSError(message)
+
+    scripted = Scripted()
+    sender = quick(scripted)
+    sender.tell = fail
+    sender.send(numbered(0))
+    assert sender.flush(PATIENCE)
+    thread = sender._queue.get().thread
+    sender.send(numbered(1))
+    assert sender.flush(PATIENCE)
+    assert sender._queue.get().thread is thread
+    assert scripted.tried == [numbered(0), numbered(1)]
+    assert "could not be counted" in caplog.text
+
+
+def test_a_fork_in_c_begins_anew() -> None:
+    """A child that was forked in C, while a thread held the queue, sends its own mails and none of its parent's."""
+    held = Held()
+    sender = quick(held)
+    sender.send(numbered(0))
+    assert held.begun.wait(PATIENCE)
+
+    def send() -> None:
+        assert sender.flush(0)
+        held.may_end.set()
+        sender.send(numbered(1))
+        assert sender.flush(PATIENCE)
+        assert held.sent == [numbered(1)]
+
+    with sender._queue.get().changed:
+        in_child(send)
+    held.may_end.set()
+    assert sender.flush(PATIENCE)
+    assert held.sent == [numbered(0)]
+
+
 _FORK = """
 import os, sys
 from admit.background import BackgroundSender
@@ -307,7 +349,7 @@ log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 write = lambda message: os.write(log, (message.subject + "\\n").encode())
 sender = BackgroundSender(sender_of(write), delay=0.2)
 sender.send(Message("a@b.c", "parent", ""))
-with sender._changed:  # as if a thread held it while this one forks
+with sender._queue.get().changed:  # as if a thread held it while this one forks
     child = os.fork()
     if child == 0:
         sender.send(Message("a@b.c", "child", ""))
@@ -324,21 +366,6 @@ def test_a_fork_sends_its_own_and_an_end_sends_the_rest(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _FORK, str(log)]
     subprocess.run(command, check=True, timeout=60, stdin=subprocess.DEVNULL, env=os.environ)  # noqa: S603 -- our own words
     assert sorted(log.read_text().split()) == ["child", "parent"]
-
-
-def test_a_fork_begins_anew() -> None:
-    """The child of a fork, which has the parent's lock and queue but not its thread, starts with none of them."""
-    held = Held()
-    sender = quick(held)
-    sender.send(numbered(0))
-    assert held.begun.wait(PATIENCE)
-    thread, changed = sender._thread, sender._changed
-    with changed:
-        background._begin_again()  # as the system calls it in a child
-        assert sender.flush(0)
-        assert sender._thread is None
-    assert thread is not None
-    held.may_end.set()
 
 
 def test_the_end_of_the_process_waits_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:

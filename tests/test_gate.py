@@ -313,15 +313,80 @@ def test_requests_on_their_way_have_a_moment(site: Site) -> None:
     assert site.gate.resume(token).token == successor
 
 
-def test_an_old_secret_after_the_grace_is_theft(site: Site) -> None:
-    """After the grace whoever presents the old secret ends the session for both (attack 31)."""
+def test_a_predecessor_is_served_for_two_minutes(site: Site) -> None:
+    """Two minutes after a rotation the old secret still gets the new one; after that it opens nothing, alone."""
     token = site.login()
     successor = site.rotated(token)
     assert site.session(successor) is not None
-    site.clock.advance(timedelta(seconds=31))
+    site.clock.advance(timedelta(minutes=2))
+    assert site.gate.resume(token).token == successor
+    site.clock.advance(timedelta(microseconds=1))
+    for _ in range(3):
+        refused = site.gate.resume(token)
+        assert (refused.session, refused.token, refused.ending) == (None, None, None)
+        assert refused.outdated == site.session(successor)
+    assert not [event for event in site.heard if isinstance(event, SessionStolen)]
+
+
+@pytest.mark.parametrize("seconds", [35, 38, 60, 119], ids=str)
+def test_a_request_that_is_long_under_way_is_nobodys_theft(site: Site, seconds: int) -> None:
+    """A slow upload, a proxy's second try and a process that was stopped are served, and the session lives on."""
+    token = site.login()
+    successor = site.rotated(token)
+    assert site.session(successor) is not None
+    site.clock.advance(timedelta(seconds=seconds))
+    assert site.gate.resume(token).token == successor
+    assert site.session(successor) is not None
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=3), timedelta(hours=9)], ids=str)
+def test_a_request_that_began_before_the_rotation_is_served(site: Site, late: timedelta) -> None:
+    """However long a request takes, its secret is judged as of when it began; it gets the present secret."""
+    token, began = site.login(), site.clock()
+    successor = site.rotated(token)
+    assert site.session(successor) is not None
+    site.clock.advance(late)
+    assert site.gate.resume(token, began=began).token == successor
+
+
+def test_a_request_that_was_overtaken_by_two_rotations_accuses_nobody(site: Site) -> None:
+    """A request that began before the last rotation may bring the secret before the last: it opens nothing, alone."""
+    token = site.login()
+    second = site.rotated(token)
+    assert site.session(second) is not None
+    began = site.clock()
+    third = site.rotated(second)
+    assert site.session(third) is not None
+    refused = site.gate.resume(token, began=began)
+    assert (refused.session, refused.ending) == (None, None)
+    assert site.session(third) is not None
+
+
+def test_a_secret_before_the_last_is_theft(site: Site) -> None:
+    """Whoever presents a secret that was superseded by two ends the session for all (attack 31)."""
+    token = site.login()
+    second = site.rotated(token)
+    assert site.session(second) is not None
+    third = site.rotated(second)
+    assert site.session(third) is not None
+    site.clock.advance(timedelta(seconds=1))
     assert site.ended(token) is EndReason.STOLEN
-    assert site.ended(successor) is EndReason.STOLEN
+    assert site.ended(third) is EndReason.STOLEN
     assert isinstance(site.heard[-1], SessionStolen)
+
+
+def test_a_thief_who_rotates_first_is_caught_by_the_owner(site: Site) -> None:
+    """When a thief has used the successor, the owner's secret opens nothing; after one more rotation it is an alarm."""
+    owners = site.login()
+    thiefs = site.rotated(owners)
+    assert site.session(thiefs) is not None
+    site.clock.advance(timedelta(minutes=5))
+    assert site.gate.resume(owners).session is None
+    thiefs = site.rotated(thiefs)
+    assert site.session(thiefs) is not None
+    site.clock.advance(timedelta(seconds=1))
+    assert site.ended(owners) is EndReason.STOLEN
+    assert site.session(thiefs) is None
 
 
 @pytest.mark.parametrize("generations", [2, 3, 10])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,39 @@ def test_grace(age: timedelta) -> None:
     session = a_session(confirmed_at=START)
     assert policy.is_within_grace(session, START + age, timedelta(seconds=30)) is (age <= timedelta(seconds=30))
     assert policy.is_within_grace(replace(session, confirmed_at=None), START + age, timedelta(seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("used", "began", "now", "is_served"),
+    [
+        (0, 120, 120, True),
+        (0, 121, 121, False),
+        (None, 7200, 7200, True),
+        (7000, 7030, 7030, True),
+        (7000, 7031, 7031, False),
+        (0, 0, 7200, True),
+        (0, 1, 7200, False),
+    ],
+)
+def test_what_a_predecessor_is_good_for(used: int | None, began: int, now: int, *, is_served: bool) -> None:
+    """It is served for two minutes, a moment after its successor was first used, and to what began before."""
+
+    def at(seconds: int) -> datetime:
+        return START + timedelta(seconds=seconds)
+
+    session = a_session(rotated_at=START, confirmed_at=None if used is None else at(used))
+    assert policy.serves_predecessor(session, at(now), timedelta(seconds=30), at(began)) is is_served
+
+
+@pytest.mark.parametrize(
+    ("every", "began", "is_theft"),
+    [(3600, -1, False), (3600, 0, True), (30, 89, False), (30, 90, True), (None, 119, False), (None, 120, True)],
+)
+def test_what_an_older_secret_tells(every: int | None, began: int, *, is_theft: bool) -> None:
+    """An older secret is a copy if no request could have been under way for so long."""
+    session = a_session(rotated_at=START)
+    steps = None if every is None else timedelta(seconds=every)
+    assert policy.is_theft(session, START + timedelta(seconds=began), steps) is is_theft
 
 
 def test_assurance_is_the_set_of_factors() -> None:

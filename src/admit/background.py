@@ -6,16 +6,16 @@ import atexit
 import hashlib
 import heapq
 import logging
-import os
+import threading
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
-from threading import Condition, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from admit.errors import MailRefused
+from admit.per_process import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,24 @@ class _Due:
     number: int
     message: Message = field(compare=False)
     attempt: int = field(default=1, compare=False)
+
+
+class _Queue:
+    """What one process has to send: what its parent queued, the parent sends."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.waiting: list[_Due] = []
+        self.is_sending = False
+        self.thread: threading.Thread | None = None
+        self.dropped = 0
+
+    def put(self, due: _Due) -> None:
+        heapq.heappush(self.waiting, due)
+        self.changed.notify_all()
+
+    def is_idle(self) -> bool:
+        return not self.waiting and not self.is_sending
 
 
 class BackgroundSender:
@@ -73,7 +91,7 @@ class BackgroundSender:
         delay: float = 0.1,
         first_wait: float = 10.0,
         clock: Callable[[], float] = monotonic,
-        wait: Callable[[Condition, float | None], object] = Condition.wait,
+        wait: Callable[[threading.Condition, float | None], object] = threading.Condition.wait,
     ) -> None:
         self._sender = sender
         self._capacity, self._attempts = capacity, attempts
@@ -82,17 +100,8 @@ class BackgroundSender:
         self._numbers = count()
         #: Is told what came of each try: ``sent``, ``postponed``, ``failed`` for good, or ``dropped``.
         self.tell: Callable[[str], object] = _nothing
-        self.begin_again()
+        self._queue = PerProcess(_Queue)
         _all_senders.add(self)
-
-    def begin_again(self) -> None:
-        """Have nothing to do, as the child of a fork must: what its parent queued, its parent sends."""
-        # The parent's lock may be held for ever, and its thread is not here.
-        self._changed = Condition()
-        self._waiting: list[_Due] = []
-        self._is_sending = False
-        self._thread: Thread | None = None
-        self._dropped = 0
 
     @property
     def sender(self) -> Sender:
@@ -102,68 +111,63 @@ class BackgroundSender:
     @property
     def dropped(self) -> int:
         """How many messages this process dropped because too many waited."""
-        return self._dropped
+        return self._queue.get().dropped
 
     def send(self, message: Message) -> None:
         """Put a message in the queue; this never waits for a server and never fails."""
-        with self._changed:
-            if len(self._waiting) >= self._capacity:
-                self._dropped += 1
-                self.tell("dropped")
+        queue = self._queue.get()
+        with queue.changed:
+            if len(queue.waiting) >= self._capacity:
+                queue.dropped += 1
+                self._tell("dropped")
                 _logger.error("The mail to %s was dropped: %d wait already.", _pseudonym(message), self._capacity)
                 return
-            self._put(_Due(self._clock() + self._delay, next(self._numbers), message))
-            self._keep_working()
+            queue.put(_Due(self._clock() + self._delay, next(self._numbers), message))
+            self._keep_working(queue)
 
     def flush(self, timeout: float) -> bool:
         """Wait until nothing is left to do, for at most ``timeout`` seconds; tell whether nothing is."""
-        with self._changed:
-            return self._changed.wait_for(self._is_idle, timeout)
+        queue = self._queue.get()
+        with queue.changed:
+            return queue.changed.wait_for(queue.is_idle, timeout)
 
-    def _is_idle(self) -> bool:
-        return not self._waiting and not self._is_sending
-
-    def _put(self, due: _Due) -> None:
-        heapq.heappush(self._waiting, due)
-        self._changed.notify_all()
-
-    def _keep_working(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
+    def _keep_working(self, queue: _Queue) -> None:
+        if queue.thread is not None and queue.thread.is_alive():
             return
-        thread = Thread(target=self._work, name="admit-mail", daemon=True)
+        thread = threading.Thread(target=self._work, args=(queue,), name="admit-mail", daemon=True)
         try:
             thread.start()
         except RuntimeError:
             # No thread is to be had. The message stays, and the next one tries again.
             _logger.exception("Mails wait, because no thread could be started.")
         else:
-            self._thread = thread
+            queue.thread = thread
 
-    def _work(self) -> None:
+    def _work(self, queue: _Queue) -> None:
         while True:
-            due = self._next()
+            due = self._next(queue)
             later = None
             try:
                 later = self._attempt(due)
             finally:
-                self._finish(later)
+                self._finish(queue, later)
 
-    def _next(self) -> _Due:
-        with self._changed:
-            while (pause := self._pause()) is None or pause > 0:
-                self._wait(self._changed, pause)
-            self._is_sending = True
-            return heapq.heappop(self._waiting)
+    def _next(self, queue: _Queue) -> _Due:
+        with queue.changed:
+            while (pause := self._pause(queue)) is None or pause > 0:
+                self._wait(queue.changed, pause)
+            queue.is_sending = True
+            return heapq.heappop(queue.waiting)
 
-    def _pause(self) -> float | None:
-        return self._waiting[0].at - self._clock() if self._waiting else None
+    def _pause(self, queue: _Queue) -> float | None:
+        return queue.waiting[0].at - self._clock() if queue.waiting else None
 
-    def _finish(self, later: _Due | None) -> None:
-        with self._changed:
-            self._is_sending = False
+    def _finish(self, queue: _Queue, later: _Due | None) -> None:
+        with queue.changed:
+            queue.is_sending = False
             if later:
-                self._put(later)
-            self._changed.notify_all()
+                queue.put(later)
+            queue.changed.notify_all()
 
     def _attempt(self, due: _Due) -> _Due | None:
         """Send a message; return when to try again, if that makes sense."""
@@ -174,23 +178,30 @@ class BackgroundSender:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the next message has its turn
             self._give_up(due, error)
         else:
-            self.tell("sent")
+            self._tell("sent")
         return None
 
     def _postponed(self, due: _Due, error: OSError) -> _Due | None:
         if due.attempt >= self._attempts:
             self._give_up(due, error)
             return None
-        self.tell("postponed")
+        self._tell("postponed")
         pause = self._first_wait * _GROWTH ** (due.attempt - 1)
         words = "The mail to %s did not go out (%s). It is tried again in %g s."
         _logger.warning(words, _pseudonym(due.message), _reason(error), pause)
         return replace(due, at=self._clock() + pause, attempt=due.attempt + 1)
 
     def _give_up(self, due: _Due, error: Exception) -> None:
-        self.tell("failed")
+        self._tell("failed")
         words = "The mail to %s is given up after try %d (%s)."
         _logger.error(words, _pseudonym(due.message), due.attempt, _reason(error))
+
+    def _tell(self, outcome: str) -> None:
+        # Who counts may fail, and neither the request nor the thread is to end with it.
+        try:
+            self.tell(outcome)
+        except Exception:
+            _logger.exception("What became of a mail could not be counted.")
 
 
 def _nothing(_outcome: str) -> None:
@@ -208,11 +219,6 @@ def _pseudonym(message: Message) -> str:
     return hashlib.sha256(message.to.encode()).hexdigest()[:8]
 
 
-def _begin_again() -> None:
-    for sender in list(_all_senders):
-        sender.begin_again()
-
-
 def _finish_all() -> None:
     """Give mails that wait a last chance when the process ends."""
     deadline = monotonic() + _AT_EXIT
@@ -221,5 +227,4 @@ def _finish_all() -> None:
             sender.flush(max(0.0, deadline - monotonic()))
 
 
-os.register_at_fork(after_in_child=_begin_again)
 atexit.register(_finish_all)

@@ -12,11 +12,11 @@ import sys
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
-from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TextIO, TypeAlias, runtime_checkable
 from unicodedata import category, normalize
 
 from admit.errors import ConfigurationError
+from admit.per_process import Mutex
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class ConsoleSender:
     def __init__(self, stream: TextIO | None = None, *, keep: int = 100) -> None:
         self._stream = stream
         self._kept: deque[Message] = deque(maxlen=keep)
-        self._lock = Lock()
+        self._lock = Mutex()
 
     def send(self, message: Message) -> None:
         """Keep the message and print it, its text only."""

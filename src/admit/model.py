@@ -157,11 +157,16 @@ class Resumed:
     """What became of a token: its session, or why there is none.
 
     ``token`` is a new one that the client has to get instead of the one it sent.
+
+    ``outdated`` is a session whose former secret the client has shown. It is served to nobody with that secret, and it
+    lives on: the secret may come from a request that was very long under way. If that client signs in or out, this is
+    the session that it had.
     """
 
     session: Session | None = None
     token: str | None = field(default=None, repr=False)
     ending: Ending | None = None
+    outdated: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from admit.model import EndReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from admit.model import Authentication, Factor, Session
 
@@ -17,11 +18,17 @@ __all__ = [
     "end_reason",
     "is_alive",
     "is_fresh",
+    "is_theft",
     "is_within_grace",
     "missing",
     "needs_rotation",
     "needs_touch",
+    "serves_predecessor",
 ]
+
+#: How long a request may be under way with the secret that it was sent with: a slow upload, or a proxy that asks a
+#: second server when the first one has been silent for a minute.
+_UNDER_WAY = timedelta(minutes=2)
 
 
 def is_alive(session: Session, now: datetime) -> bool:
@@ -63,12 +70,41 @@ def needs_rotation(session: Session, now: datetime, every: timedelta | None, gra
 
 
 def is_within_grace(session: Session, now: datetime, grace: timedelta) -> bool:
-    """Tell whether the predecessor of the present secret is still accepted.
+    """Tell whether the client may not have the present secret yet.
 
-    Until the client has used the present one, it may never have received it; afterwards, requests that
-    were on their way get ``grace``.
+    Until it has used it, the response may have been lost; afterwards, requests that were on their way get ``grace``.
     """
     return session.confirmed_at is None or now - session.confirmed_at <= grace
+
+
+def serves_predecessor(session: Session, now: datetime, grace: timedelta, began: datetime) -> bool:
+    """Tell whether a request with the predecessor of the present secret is served.
+
+    For 2 minutes after the rotation it is, and longer if it began before the rotation: then the secret was the right
+    one when it was sent. A request is never judged by when somebody looks at it.
+
+    Args:
+        session: The session.
+        now: The present time.
+        grace: How long a secret is accepted after its successor was used.
+        began: When the request began.
+    """
+    return began <= session.rotated_at or now - session.rotated_at <= _UNDER_WAY or is_within_grace(session, now, grace)
+
+
+def is_theft(session: Session, began: datetime, every: timedelta | None) -> bool:
+    """Tell whether a secret that is older than the predecessor can only be a copy.
+
+    The client has used two later ones since. A request that began before the last rotation may have been sent by it
+    all the same. So may one that is under way, where secrets change so often that it is overtaken by two of them.
+
+    Args:
+        session: The session.
+        began: When the request began.
+        every: After how long a session gets a new secret.
+    """
+    # The last rotation but one was at least `every` before the last one.
+    return began - session.rotated_at >= max(_UNDER_WAY - (every or timedelta()), timedelta())
 
 
 def assurance(session: Session) -> frozenset[Factor]:

@@ -1,8 +1,15 @@
 """How a session gets a new secret in mid-life, and what an old one means.
 
-Browsers send requests side by side, and responses get lost: a client may go on with the old secret for no
-fault of its own. So the predecessor is accepted until the client has used its successor, and a moment longer.
-After that nobody but a thief, or the victim of one, has a use for it.
+Browsers send requests side by side, responses get lost, and a request may be under way for minutes: a client may
+bring an old secret for no fault of its own. What an old secret means:
+
+* The direct predecessor is served until the client has used its successor, and for 2 minutes after the rotation: it
+  gets the same successor each time. It is also served if its request began before the rotation.
+* After that the predecessor opens nothing, and nobody is accused. The session lives on for the client that holds the
+  present secret. If the other one signs in, the session that it held ends, as at every sign-in: so a thief who was
+  the first to rotate is out when the owner signs in.
+* An older secret, superseded by two, is a copy: the client that it was given to has used later ones. The session ends
+  for everybody, and :class:`admit.events.SessionStolen` is published.
 """
 
 from __future__ import annotations

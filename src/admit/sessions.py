@@ -54,11 +54,15 @@ class Sessions:
 
     # -- resuming --------------------------------------------------------------------------------
 
-    def resume(self, token: str) -> Resumed:
+    def resume(self, token: str, *, began: datetime | None = None) -> Resumed:
         """Return the session that a client's token opens.
 
         Garbage never reaches the store. What is not plainly in order is decided on what the store itself
         says, never on a cache.
+
+        Args:
+            token: What the client presented.
+            began: When its request began, if that is not now: what it presents was right or wrong then.
 
         Raises:
             StoreError: The store did not answer, which says nothing about the session.
@@ -72,7 +76,7 @@ class Sessions:
             return Resumed(ending=self.store.get_ending(parsed.id))
         if self._is_in_order(session, parsed.secret, now):
             return Resumed(session)
-        return self._settle(parsed, now)
+        return self._settle(parsed, began)
 
     def _is_in_order(self, session: Session, secret: str, now: datetime) -> bool:
         return (
@@ -82,18 +86,20 @@ class Sessions:
             and not self._needs_rotation(session, now)
         )
 
-    def _settle(self, token: Token, now: datetime) -> Resumed:
+    def _settle(self, token: Token, began: datetime | None) -> Resumed:
         """Resume a session whose secret is new, old or due to change; each round, another request may be first."""
         for _ in range(_TRIES):
             session = self._read_again(token.id)
             if session is None:
                 return Resumed(ending=self.store.get_ending(token.id))
-            resumed = self._judge(session, token.secret, now)
+            # Asked now: what was read may be younger than the time that was noted before this process was stopped.
+            now = self._clock()
+            resumed = self._judge(session, token.secret, now, now if began is None else began)
             if resumed is not None:
                 return resumed
         return Resumed(self._read_again(token.id))
 
-    def _judge(self, session: Session, secret: str, now: datetime) -> Resumed | None:
+    def _judge(self, session: Session, secret: str, now: datetime, began: datetime) -> Resumed | None:
         """Return what becomes of the secret, or ``None`` if the session has changed in between."""
         standing = rotation.standing(session, secret)
         if standing is Standing.UNKNOWN:
@@ -103,9 +109,12 @@ class Sessions:
             return self._refuse(session, reason, session.expires_at)
         if standing is Standing.CURRENT:
             return self._advance(session, secret, now)
-        if standing is Standing.PREDECESSOR and policy.is_within_grace(session, now, self.settings.rotation_grace):
-            return Resumed(session, rotation.next_token(session, secret))
-        return self._refuse(session, EndReason.STOLEN, now)
+        if standing is Standing.PREDECESSOR:
+            is_served = policy.serves_predecessor(session, now, self.settings.rotation_grace, began)
+            return Resumed(session, rotation.next_token(session, secret)) if is_served else Resumed(outdated=session)
+        if policy.is_theft(session, began, self.settings.rotate_every):
+            return self._refuse(session, EndReason.STOLEN, now)
+        return Resumed(outdated=session)
 
     def _refuse(self, session: Session, reason: EndReason, at: datetime) -> Resumed:
         self._end(session, reason, at)

@@ -146,7 +146,8 @@ class SessionSettings(Settings):
         timedelta(hours=1), "After how long a session in use gets a new secret; None for never."
     )
     rotation_grace: timedelta = setting(
-        timedelta(seconds=30), "How long a secret is accepted after its successor was used."
+        timedelta(seconds=30),
+        "How long a secret is accepted after its successor was first used; for 2 minutes after a change it always is.",
     )
     fresh_within: timedelta = setting(
         timedelta(minutes=20), "How long ago the last authentication of a fresh session may be."

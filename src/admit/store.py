@@ -28,6 +28,7 @@ __all__ = [
     "CounterStore",
     "CredentialStore",
     "EventStore",
+    "Listening",
     "Recording",
     "SessionStore",
     "Stores",
@@ -128,6 +129,22 @@ class Announcing(Protocol):
         drop all. Changes made through this very object may be announced as well. ``drop`` may be called
         from any thread and must not raise.
         """
+        ...
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """An :class:`Announcing` store that knows whether this process hears what others change.
+
+    .. versionadded:: 0.2
+    """
+
+    def is_listening(self) -> bool:
+        """Return whether this process hears of changes now. While it does not, a near cache keeps nothing."""
+        ...
+
+    def on_listening(self, tell: Callable[[bool], object]) -> None:
+        """Call ``tell`` with ``True`` when this process begins to hear changes, with ``False`` at a try that fails."""
         ...
 
 

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "admit"
 
 #: The layers, lowest first. A module may import from its own layer and from those above it in this list.
 LAYERS = (
-    {"errors", "model", "tokens"},
+    {"errors", "model", "tokens", "per_process"},
     {
         "settings",
         "policy",
@@ -28,6 +28,8 @@ LAYERS = (
         "telling",
         "findings",
         "foreign_hashes",
+        "idle",
+        "listening",
     },
     {
         "throttle",

@@ -117,6 +117,19 @@ def test_clients_add_no_series(registry: CollectorRegistry) -> None:
     assert len(before) < 300
 
 
+def test_deafness_is_counted(registry: CollectorRegistry, tmp_path: Path) -> None:
+    """Each try to hear what other processes change that fails is counted; one that succeeds is not."""
+    app = make_site(f"sqlite:///{tmp_path}/app.db")
+    Metrics(app, registry=registry)
+    changes = app.login_manager._stores.sessions.store._database.changes  # type: ignore[attr-defined]
+    labels = {"store": "sql"}
+    assert value(registry, "admit_listening_failures_total", **labels) == 0
+    changes._tell_watchers(hears=True)
+    assert value(registry, "admit_listening_failures_total", **labels) == 0
+    changes._tell_watchers(hears=False)
+    assert value(registry, "admit_listening_failures_total", **labels) == 1
+
+
 def test_the_store_is_timed_and_its_silence_counted(registry: CollectorRegistry) -> None:
     """Each question to the store is timed by operation; one without an answer is timed and counted as an error."""
     store = Failing()

@@ -153,6 +153,12 @@ def test_changes_that_nobody_hears_of(tmp_path: Path, monkeypatch: pytest.Monkey
     silent = Silent(f"sqlite:///{tmp_path}/app.db", command_timeout=30)
     assert wrong(found_in(NearStore(silent))) == [("near_cache", "error")]
     silent.close()
+    monkeypatch.setattr(store_checks, "seconds_until_heard", lambda *_, **__: None)
+    deaf = SqlStore(f"sqlite:///{tmp_path}/app.db", command_timeout=30)
+    found = found_in(NearStore(deaf))
+    assert wrong(found) == [("near_cache", "error")]
+    assert "does not let this process listen" in found[-1].sentence
+    deaf.close()
     plain: Any = Plain()
     assert wrong(found_in(NearStore(plain))) == [("near_cache", "note")]
 

@@ -15,9 +15,10 @@ from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.store import SessionStore
 from admit.stores.memory import MemoryStore
-from admit.stores.near import NearStore, _begin_again
+from admit.stores.near import NearStore
 from admit.stores.redis import RedisStore
 from admit.testing import StoreContract, a_session
+from tests.forks import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +190,7 @@ def test_entries_are_bounded(near: NearStore, inner: WatchedStore) -> None:
     for session in sessions:
         near.add_session(session)
         near.get_session(session.id)
-    assert len(near._near) == 3
+    assert len(near._kept.get().sessions) == 3
     inner.reads = 0
     for session in sessions[-3:]:
         near.get_session(session.id)
@@ -333,7 +334,7 @@ def test_a_failed_read_leaves_nothing(near: NearStore, inner: WatchedStore, sess
     whole, inner.get_session = inner.get_session, fail  # type: ignore[method-assign]
     with pytest.raises(StoreError):
         near.get_session(session.id)
-    assert near._tickets == {}
+    assert near._kept.get().tickets == {}
     inner.get_session = whole  # type: ignore[method-assign]
     assert near.get_session(session.id) == session
 
@@ -381,10 +382,76 @@ def test_closing_stops_listening(near: NearStore, inner: WatchedStore) -> None:
     assert inner.drops == []
 
 
-def test_a_fork_begins_with_nothing(near: NearStore, session: Session) -> None:
+def test_a_fork_begins_with_nothing(near: NearStore, inner: WatchedStore, session: Session) -> None:
     """The child of a fork serves nothing that its parent remembered, and can use a lock that was held."""
     near.get_session(session.id)
-    near._lock.acquire()
-    _begin_again()  # as the system calls it in a child
-    assert near._near == {}
-    near.forget(session.id)
+
+    def look() -> None:
+        inner.delete_session(session.id, ending=REVOKED)
+        assert near.get_session(session.id) is None
+
+    with near._kept.get().lock:
+        in_child(look)
+    assert near.get_session(session.id) == session
+
+
+# -- deaf -------------------------------------------------------------------------------------------------------------
+
+
+class DeafStore(WatchedStore):
+    """A store that knows whether it hears what others change."""
+
+    hears = False
+
+    def is_listening(self) -> bool:
+        """Tell what the test has said."""
+        return self.hears
+
+    def on_listening(self, tell: Callable[[bool], object]) -> None:
+        """Nobody is told."""
+
+
+def test_nothing_is_kept_while_it_is_deaf() -> None:
+    """While a process hears of no changes each look-up asks the store; what it had is dropped when it goes deaf."""
+    inner = DeafStore()
+    near, session = NearStore(inner), a_session()
+    inner.add_session(session)
+    near.get_session(session.id)  # begins to listen
+    for _ in range(3):
+        near.get_session(session.id)
+    assert inner.reads == 4
+    inner.hears = True
+    for _ in range(3):
+        near.get_session(session.id)
+    assert inner.reads == 5
+    inner.hears = False
+    inner.announce(None)
+    inner.delete_session(session.id, ending=REVOKED)
+    assert near.get_session(session.id) is None
+
+
+def test_listening_begins_with_the_first_look_up_that_is_served() -> None:
+    """Opening starts nothing, and neither does a look-up before the process serves requests: it may fork yet."""
+    inner, serves = DeafStore(), False
+    near = NearStore(inner, serves=lambda: serves)
+    inner.hears = True
+    session = a_session()
+    near.add_session(session)
+    for _ in range(2):
+        assert near.get_session(session.id) == session
+    assert (inner.drops, inner.reads) == ([], 2)
+    serves = True
+    for _ in range(3):
+        assert near.get_session(session.id) == session
+    assert (len(inner.drops), inner.reads) == (1, 4)
+    near._subscribe()
+    assert len(inner.drops) == 1
+    near.close()
+    assert inner.drops == []
+
+
+def test_one_that_never_listened_is_closed() -> None:
+    """A cache that nobody has asked has nothing to stop."""
+    inner = DeafStore()
+    NearStore(inner).close()
+    assert inner.drops == []

@@ -14,7 +14,6 @@ from admit import tokens
 from admit.model import Ending, EndReason
 from admit.stores.near import NearStore
 from admit.stores.redis import RedisStore
-from admit.stores.redis_changes import _begin_again
 from admit.testing import a_session
 from tests.services.redis import wait_until
 
@@ -130,21 +129,6 @@ def test_listening_ends_with_the_last_who_listens(store: RedisStore) -> None:
     assert listening_threads() == before + 1
     store.close()
     assert listening_threads() == before
-
-
-def test_a_fork_begins_without_a_thread(url: str, prefix: str, store: RedisStore) -> None:
-    """The child of a fork, which has the parent's locks but not its threads, begins to listen at its first look-up."""
-    heard, _ = hear(store)
-    store._changes._lock.acquire()
-    thread = store._changes._thread
-    parents_word = store._changes._stopped
-    _begin_again()  # as the system calls it in a child
-    assert store._changes._thread is None
-    store.get_session(tokens.new_id())
-    wait_until(lambda: None in heard)
-    store._changes._start()
-    assert store._changes._thread is not thread
-    parents_word.set()
 
 
 def test_a_lost_link_drops_all_and_is_made_again(redis_server: RedisServer) -> None:

@@ -19,7 +19,7 @@ from admit import tokens
 from admit.errors import StoreError
 from admit.model import Ending, EndReason
 from admit.stores.redis import RedisStore
-from admit.stores.redis_nodes import _forget_connections, _look, settings_of
+from admit.stores.redis_nodes import _look, settings_of
 from admit.testing import a_session
 from tests.services.redis import wait_until
 
@@ -131,7 +131,7 @@ def test_an_interrupted_look_up_leaves_no_answer_behind(redis_server: RedisServe
     store.add_session(mine)
     store.add_session(other)
     nodes = store._nodes
-    wire, _ = nodes._node._idle[-1]  # type: ignore[attr-defined]
+    wire, _ = nodes._node._idle._idle.get()[-1]  # type: ignore[attr-defined]
 
     def die() -> None:
         raise KeyboardInterrupt
@@ -157,20 +157,10 @@ def test_an_idle_connection_that_died_is_not_used(redis_server: RedisServer) -> 
 
 def _let_connections_grow_old(store: RedisStore) -> None:
     nodes = store._nodes
-    idle = nodes._node._idle  # type: ignore[attr-defined]
+    idle = nodes._node._idle._idle.get()  # type: ignore[attr-defined]
     for _ in range(len(idle)):
         wire, _ = idle.popleft()
-        idle.append((wire, time.monotonic() - 60))
-
-
-def test_a_fork_leaves_the_connections_to_the_parent(redis_server: RedisServer) -> None:
-    """The child of a fork opens connections of its own instead of speaking on its parent's."""
-    store = open_impatient(redis_server.url)
-    wait_until(lambda: works(store))
-    _forget_connections()  # as the system calls it in a child
-    assert not store._nodes._node._idle  # type: ignore[attr-defined]
-    assert works(store)
-    store.close()
+        idle.append((wire, time.monotonic() - 20))
 
 
 def test_a_connection_that_is_out_of_step_is_not_used(redis_server: RedisServer) -> None:
@@ -179,7 +169,7 @@ def test_a_connection_that_is_out_of_step_is_not_used(redis_server: RedisServer)
     session = a_session()
     store.add_session(session)
     nodes = store._nodes
-    wire, _ = nodes._node._idle[-1]  # type: ignore[attr-defined]
+    wire, _ = nodes._node._idle._idle.get()[-1]  # type: ignore[attr-defined]
     wire.send_command("PING")
     wait_until(wire.can_read)
     _let_connections_grow_old(store)
@@ -418,7 +408,7 @@ def test_a_server_that_was_started_anew_costs_nothing(redis_server: RedisServer)
         wires = [node.connect() for _ in range(3)]
         for wire in wires:
             wire.connect()
-            node._idle.append((wire, time.monotonic()))
+            node._idle.put(wire)
         redis_server.kill()
         redis_server.start()
         verbs(store, session)[number]()

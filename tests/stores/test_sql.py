@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from admit.errors import ConfigurationError, StoreError
 from admit.model import Ending, EndReason
 from admit.store import Announcing, SessionStore
-from admit.stores import sql_changes, sql_tables
+from admit.stores import sql_tables
 from admit.stores.migrations import scripts
 from admit.stores.sql import _LEAST_STEP, SqlStore, _next_step, is_ours
 from admit.stores.sql_rows import read_ending, read_session, row_of
@@ -311,7 +311,7 @@ def test_changes_are_announced_to_others(opener: Callable[[], SqlStore]) -> None
     other()
     other()
     stop()
-    assert reader._database.changes._thread is None
+    assert reader._database.changes._ears.get().thread is None
     reader.on_change(heard.put)
     reader.close()
     writer.close()
@@ -382,30 +382,6 @@ def test_a_child_has_connections_of_its_own(opener: partial[SqlStore], store: Sq
     # In a process of its own: a fork of this one would take pytest's threads' locks along.
     command = [sys.executable, "-c", _FORK, kind_of(opener), *map(str, opener.args)]
     subprocess.run(command, check=True, timeout=PATIENCE)  # noqa: S603
-
-
-def test_what_a_child_begins_with(store: SqlStore) -> None:
-    """A child has no connection, no thread and no lock of its parent's, but those whom the parent told of changes."""
-    store.add_session(session := a_session())
-    assert store.get_session(session.id) == session
-    heard: Queue[str | None] = Queue()
-    stop = store.on_change(heard.put)
-    changes = store._database.changes
-    assert changes._thread is not None
-    changes._stopped.set()
-    changes._thread.join()
-    store._database.changes._lock.acquire()
-    sql_changes._begin_again()
-    assert changes._thread is None
-    while not heard.empty():
-        heard.get()
-    assert store.get_session(session.id) == session
-    assert heard.get(timeout=PATIENCE) is None
-    stop()
-    for idle in sql_changes._left_by_the_parent:
-        for connection in idle:
-            connection.close()
-    sql_changes._left_by_the_parent.clear()
 
 
 def test_an_engine_is_used_and_left_alone(tmp_path: Path) -> None:

@@ -82,10 +82,10 @@ def test_a_taken_name_costs_no_connection(store: SqlStore) -> None:
     database: Any = store._database
     idle = getattr(database, "_writers", None) or database._idle
     store.add_account(an_account("ada"))
-    before = list(idle._idle)
+    before = [one for one, _ in idle._idle.get()]
     with pytest.raises(IdentifierTaken):
         store.add_account(an_account("grace", "ada"))
-    assert idle._idle == before
+    assert [one for one, _ in idle._idle.get()] == before
     assert store.find_account("grace") is None
 
 

@@ -185,7 +185,7 @@ def test_a_purge_does_not_read_the_whole_table(
 
 def test_a_second_failure_is_an_error(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new connection is tried once and no more."""
-    connect = store._database._idle._connect
+    connect = store._database._connect
 
     def closed() -> Wire:
         wire = connect()
@@ -194,7 +194,6 @@ def test_a_second_failure_is_an_error(store: SqlStore, monkeypatch: pytest.Monke
 
     store.close()
     monkeypatch.setattr(store._database, "_connect", closed)
-    monkeypatch.setattr(store._database._idle, "_connect", closed)
     with pytest.raises(StoreError):
         store.get_session("x")
     with pytest.raises(StoreError):

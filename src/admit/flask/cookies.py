@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from admit.flask.settings import CookieSettings
 
-__all__ = ["DEVICES", "PENDING", "KeptCookie"]
+__all__ = ["DEVICES", "PENDING", "KeptCookie", "vary_by_cookie"]
 
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
@@ -72,3 +72,13 @@ def _with_ending(settings: CookieSettings, ending: str) -> CookieSettings:
 PENDING = KeptCookie("pending", 10 * _MINUTE)
 #: The marks by which a device is known: those of the last accounts that were used on it, parted by "~".
 DEVICES = KeptCookie("devices", 400 * _DAY)
+
+
+def vary_by_cookie(response: Response) -> Response:
+    """Say that the response depends on the request's cookies."""
+    # As `response.vary.add()` does, which takes longer than finding out who asks.
+    if response.headers.getlist("Vary"):
+        response.vary.add("Cookie")
+    else:
+        response.headers.add("Vary", "Cookie")
+    return response

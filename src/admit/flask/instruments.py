@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import weakref
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from admit.errors import ConfigurationError, StoreError
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ class LiveSessions(Collector):
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._stores: list[weakref.ref[SessionStore]] = []
-        self._lock = Lock()
+        self._lock = Mutex()
         self._found: int | None = None
         self._holds_until = clock()
 
@@ -138,6 +138,12 @@ class Instruments:
             "admit_store_errors_total",
             "Questions that a store did not answer.",
             ["store", "operation"],
+            registry=registry,
+        )
+        self.deaf: Counter = Counter(
+            "admit_listening_failures_total",
+            "Tries to hear what other processes change that failed; until one succeeds nothing is served from memory.",
+            ["store"],
             registry=registry,
         )
         self.live: LiveSessions = LiveSessions()

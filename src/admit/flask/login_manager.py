@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
 from admit.flask import cookie_login, current, remember
+from admit.flask.beginning import note_beginnings
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
 from admit.flask.clients import present_client
 from admit.flask.commands import Commands
@@ -155,6 +156,7 @@ class LoginManager(Refusals[UserT]):
         # Once for all applications that share the store, and after it was seen that the store keeps accounts.
         for feature in features.values() if is_first else ():
             feature.watch(self.keeper.gate.events, self._stores, present_client)
+        note_beginnings(app, self._clock)
         if app.extensions["admit"].lazy_session:
             app.session_interface = LazySessionInterface(app.session_interface)
 

@@ -19,10 +19,12 @@ from admit.events import Event, LoggedIn, LoginFailed, LoginPending, SessionEnde
 from admit.flask.context import the_request
 from admit.flask.headers import bearer
 from admit.flask.instruments import instruments_of
-from admit.flask.observing import is_first, keeper_and_stores, observe
+from admit.flask.observing import is_first, keeper_and_stores, observe, store_name
 from admit.flask.settings import MetricsSettings
 from admit.flask.starting import refuse_weak_secret
 from admit.model import EndReason
+from admit.store import Listening
+from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from admit.flask.instruments import Instruments
     from admit.flask.mailing import Mailing
     from admit.mail import Message, Sender
+    from admit.store import SessionStore
 
 __all__ = ["Metrics"]
 
@@ -78,6 +81,7 @@ class Metrics:
         _begin_with_zero(instruments, features)
         if is_first(stores.sessions, instruments.live):
             instruments.live.watch(stores.sessions)
+            _count_deafness(instruments, stores.sessions)
         observe(stores, registry, _timing(instruments))
         if keeper.accounts and is_first(keeper.accounts.mailing, registry):
             _count_mails(instruments, keeper.accounts.mailing)
@@ -135,6 +139,13 @@ def _timing(instruments: Instruments) -> Callable[[str, str, Callable[..., Any]]
         return timed
 
     return around
+
+
+def _count_deafness(instruments: Instruments, sessions: SessionStore) -> None:
+    store = sessions.store if isinstance(sessions, NearStore) else sessions
+    if isinstance(store, Listening):
+        series = instruments.deaf.labels(store_name(store))
+        store.on_listening(lambda hears: None if hears else series.inc())
 
 
 def _count_mails(instruments: Instruments, mailing: Mailing) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from admit.flask.beginning import is_served
 from admit.flask.settings import StoreSettings
 from admit.gate import Gate
 from admit.settings import SessionSettings
@@ -48,8 +49,9 @@ def open_for(app: Flask, source: Any) -> Stores:
         return stores
     from admit.stores.near import NearStore
 
-    max_age = settings.near_max_age.total_seconds()
-    return replace(stores, sessions=NearStore(stores.sessions, entries=settings.near_entries, max_age=max_age))
+    entries, max_age = settings.near_entries, settings.near_max_age.total_seconds()
+    near = NearStore(stores.sessions, entries=entries, max_age=max_age, serves=is_served)
+    return replace(stores, sessions=near)
 
 
 def gate_for(  # noqa: PLR0913 -- what a gate stands on

@@ -16,7 +16,7 @@ from admit.background import BackgroundSender
 from admit.errors import StoreError
 from admit.findings import error, note, ok, warning
 from admit.mail import ConsoleSender, Greeting
-from admit.store import Announcing
+from admit.store import Announcing, Listening
 from admit.stores.memory import MemoryStore
 from admit.stores.near import NearStore
 from admit.stores.pushing import seconds_until_heard
@@ -208,7 +208,10 @@ def _push(store: Any, now: datetime, advice: str) -> Iterator[Finding]:
     except StoreError as problem:
         yield error("near_cache", f"Changes could not be tried: {problem}.", _CHECK_IT)
         return
-    if seconds is None:
+    if seconds is None and isinstance(store, Listening) and not store.is_listening():
+        sentence = f"{type(store).__name__} does not let this process listen, so that it asks at each request."
+        yield error("near_cache", sentence, f"{advice} The log of admit.store says what went wrong.")
+    elif seconds is None:
         sentence = "The store does not push: a session that was ended elsewhere goes on for ADMIT_STORE_NEAR_MAX_AGE."
         yield error("near_cache", sentence, advice)
     else:

@@ -14,9 +14,10 @@ from flask import after_this_request
 
 from admit.errors import AdmitError, ConfigurationError, StepUpRequired, StoreError
 from admit.flask import remember, session_cookie
+from admit.flask.beginning import beginning_of
 from admit.flask.clients import client
 from admit.flask.context import configured, request_globals, the_request
-from admit.flask.cookies import PENDING
+from admit.flask.cookies import PENDING, vary_by_cookie
 from admit.flask.loaders import call_loader
 from admit.flask.members import user_of
 from admit.flask.outages import unavailable
@@ -49,6 +50,8 @@ class Stay:
     carrier: Carrier = "cookie"
     session: Session | None = None
     ending: Ending | None = None
+    #: A session of which the client has shown a former secret only.
+    outdated: Session | None = None
     token: str | None = None
     clear: bool = False
     clear_site: bool = False
@@ -80,20 +83,22 @@ class StoredLogin:
         return stay
 
     def _resume(self, stay: Stay) -> None:
-        after_this_request(_vary_by_cookie)
+        after_this_request(vary_by_cookie)
         presented = session_cookie.presented_token(self.cookie)
         if presented is None:
             return
         stay.carrier = presented.carrier
         try:  # and not store_trouble(), which costs as much as the look-up
-            resumed = self.gate.resume(presented.token)
+            resumed = self.gate.resume(presented.token, began=beginning_of(stay.request))
         except StoreError as error:
             raise unavailable(error) from error
         session = resumed.session
         stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
+        stay.outdated = resumed.outdated
         # A request that was on its way while the login was replaced must not delete the new cookie.
         is_replaced = resumed.ending is not None and resumed.ending.reason is EndReason.REPLACED
-        stay.clear = session is None and not is_replaced
+        # Neither may one that was so long under way that its secret is an old one.
+        stay.clear = session is None and not is_replaced and resumed.outdated is None
         if session is None or stay.token is not None or self.gate.needs_touch(session):
             self._settle_later(stay)
 
@@ -189,10 +194,11 @@ class StoredLogin:
     def end(self) -> None:
         """Log out: the session ends in the store, and the client is told to forget its cookies."""
         stay = self.stay()
-        if stay.session is not None:
+        session = stay.session or stay.outdated
+        if session is not None:
             with store_trouble():
-                self.gate.revoke(stay.session.id, reason=EndReason.LOGOUT)
-        stay.session, stay.token = None, None
+                self.gate.revoke(session.id, reason=EndReason.LOGOUT)
+        stay.session, stay.outdated, stay.token = None, None, None
         stay.clear, stay.clear_site = True, self.cookie.clear_site_data
         stay.clear_remember_cookie = remember.presented_cookie() is not None
         self._settle_later(stay)
@@ -200,7 +206,11 @@ class StoredLogin:
     def hand_out(self, admitted: Admitted) -> None:
         """Give the client the token of its new session, with the response to this request."""
         stay = self.stay()
-        stay.session, stay.token, stay.clear = admitted.session, admitted.token, False
+        if stay.outdated is not None:
+            # What the client held before. Perhaps a thief has rotated its secret, and is out now.
+            with store_trouble():
+                self.gate.revoke(stay.outdated.id, reason=EndReason.REPLACED)
+        stay.session, stay.outdated, stay.token, stay.clear = admitted.session, None, admitted.token, False
         # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
         stay.clear_remember_cookie = stay.carrier == "cookie" and remember.presented_cookie() is not None
         self._settle_later(stay)
@@ -281,15 +291,6 @@ def stored_keeper(keeper: object) -> StoredLogin:
         'Give it one, as in LoginManager(app, store="sqlite:///app.db").'
     )
     raise ConfigurationError(message)
-
-
-def _vary_by_cookie(response: Response) -> Response:
-    # As `response.vary.add()` does, which takes longer than finding out who asks.
-    if response.headers.getlist("Vary"):
-        response.vary.add("Cookie")
-    else:
-        response.headers.add("Vary", "Cookie")
-    return response
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from heapq import heappop, heappush
-from threading import Lock
 from typing import TYPE_CHECKING
 
+from admit.per_process import Mutex
 from admit.stores.memory_accounts import MemoryAccounts
 from admit.stores.memory_challenges import MemoryChallenges
 from admit.stores.memory_counters import MemoryCounters
@@ -37,7 +37,7 @@ class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters, MemoryEvents
         MemoryChallenges.__init__(self)
         MemoryCounters.__init__(self, max_counters)
         MemoryEvents.__init__(self)
-        self._lock = Lock()
+        self._lock = Mutex()
         self._sessions: dict[str, Session] = {}
         self._ids: dict[str, set[str]] = {}
         self._endings: dict[str, tuple[Ending, datetime]] = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from threading import Lock
 from typing import TYPE_CHECKING
+
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +19,7 @@ class MemoryChallenges:
     """Keeps challenges in dictionaries."""
 
     def __init__(self) -> None:
-        self._challenges_lock = Lock()
+        self._challenges_lock = Mutex()
         self._challenges: dict[str, Challenge] = {}
         self._challenges_of: dict[str, set[str]] = {}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from heapq import heapify, heappop, heappush
-from threading import Lock
 from typing import TYPE_CHECKING
+
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +23,7 @@ class MemoryCounters:
 
     def __init__(self, max_counters: int) -> None:
         self._max_counters = max_counters
-        self._counters_lock = Lock()
+        self._counters_lock = Mutex()
         self._rests: dict[str, datetime] = {}
         # Each change puts in another entry; one that is not what the dictionary says any more is skipped.
         self._next_rests: list[tuple[datetime, str]] = []

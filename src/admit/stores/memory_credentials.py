@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING
+
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ class MemoryCredentials:
 
     def __init__(self) -> None:
         # Accounts are under the same lock: they come and go with their credentials.
-        self._people_lock = Lock()
+        self._people_lock = Mutex()
         self._credentials: dict[str, Credential] = {}
         self._credential_ids: dict[tuple[str, str], str] = {}
         self._credentials_of: dict[str, set[str]] = {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice, takewhile
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from admit.chain import Ends, sealed, without_personal
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ class MemoryEvents:
     """Keeps records in a dictionary, by number."""
 
     def __init__(self) -> None:
-        self._events_lock = Lock()
+        self._events_lock = Mutex()
         self._links: dict[int, Link] = {}
         self._ends = Ends()
 

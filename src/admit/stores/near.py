@@ -9,21 +9,22 @@ before the read, dropping tears it up, and without one nothing is put in. Absenc
 another process has just begun is found. And a change whose outcome is unknown, because the store did not
 answer, drops like one that was made.
 
-Reading an entry takes no lock: it is one look-up in a dictionary that is never replaced, of a tuple that is never
-changed.
+Reading an entry takes no lock: it is one look-up in a dictionary, of a tuple that is never changed.
+
+Each process has a cache of its own, the child of a fork too. A process that does not hear what others change puts
+nothing in: it asks the store each time. What it had is dropped when it goes deaf.
 """
 
 from __future__ import annotations
 
-import os
+import threading
 import time
-import weakref
 from collections import OrderedDict
 from contextlib import contextmanager
-from threading import Lock
 from typing import TYPE_CHECKING
 
-from admit.store import Announcing
+from admit.per_process import Mutex, PerProcess
+from admit.store import Announcing, Listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -34,7 +35,18 @@ if TYPE_CHECKING:
 
 __all__ = ["NearStore"]
 
-_all_near_stores: weakref.WeakSet[NearStore] = weakref.WeakSet()
+
+def _always() -> bool:
+    return True
+
+
+class _Kept:
+    """What one process has at hand."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.sessions: OrderedDict[str, tuple[Session, float]] = OrderedDict()
+        self.tickets: dict[str, object] = {}
 
 
 class NearStore:
@@ -46,8 +58,13 @@ class NearStore:
         max_age: How many seconds a session may be served without asking the store. It bounds how long a
             session that another process ended is still accepted here when the store cannot announce it.
         clock: A monotonic clock, in seconds.
+        serves: Tells whether this process serves requests now. Before it does, nothing listens and nothing is kept: a
+            thread in a process that then forks would leave the children with locks that are held for ever, of SQLite
+            and of drivers as well.
 
     .. versionadded:: 0.1
+    .. versionchanged:: 0.2
+       ``serves``; listens from the first look-up on.
     """
 
     def __init__(
@@ -57,20 +74,22 @@ class NearStore:
         entries: int = 10_000,
         max_age: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
+        serves: Callable[[], bool] = _always,
     ) -> None:
         self.store = store
         self._limit = entries
         self._max_age = max_age
         self._clock = clock
-        self._near: OrderedDict[str, tuple[Session, float]] = OrderedDict()
-        self._tickets: dict[str, object] = {}
-        self._lock = Lock()
-        _all_near_stores.add(self)
-        self._stop = store.on_change(self._drop) if isinstance(store, Announcing) else _nothing
+        self._serves = serves
+        self._kept = PerProcess(_Kept)
+        self._subscribing = Mutex()
+        self._stop: Callable[[], None] | None = None
+        if not isinstance(store, Listening):
+            self._subscribe()
 
     def get_session(self, session_id: str) -> Session | None:
         """Return the session with this id, alive or past its times, or ``None``."""
-        entry = self._near.get(session_id)
+        entry = self._kept.get().sessions.get(session_id)
         if entry is not None and self._clock() < entry[1]:
             return entry[0]
         return self._read(session_id)
@@ -129,38 +148,44 @@ class NearStore:
 
     def close(self) -> None:
         """Hear of no more changes, and close the store."""
-        self._stop()
+        if self._stop is not None:
+            self._stop()
         self._drop(None)
         self.store.close()
 
-    def begin_again(self) -> None:
-        """Remember nothing, as the child of a fork must: whoever tells the parent does not tell it."""
-        self._lock = Lock()
-        self._near.clear()
-        self._tickets.clear()
+    def _subscribe(self) -> None:
+        with self._subscribing:
+            if self._stop is None:
+                self._stop = self.store.on_change(self._drop) if isinstance(self.store, Announcing) else _nothing
 
     def _read(self, session_id: str) -> Session | None:
-        ticket = object()
-        with self._lock:
-            self._tickets[session_id] = ticket
+        kept, ticket = self._kept.get(), object()
+        with kept.lock:
+            kept.tickets[session_id] = ticket
         until = self._clock() + self._max_age
         session = None
         try:
             session = self.store.get_session(session_id)
         finally:
-            self._put_in(session_id, session, until, ticket)
+            self._put_in(kept, session_id, session, until, ticket)
+        if self._stop is None and self._serves():
+            self._subscribe()
         return session
 
-    def _put_in(self, session_id: str, session: Session | None, until: float, ticket: object) -> None:
-        with self._lock:
-            if self._tickets.get(session_id) is not ticket:
+    def _put_in(self, kept: _Kept, session_id: str, session: Session | None, until: float, ticket: object) -> None:
+        with kept.lock:
+            if kept.tickets.get(session_id) is not ticket:
                 return
-            del self._tickets[session_id]
-            self._near.pop(session_id, None)
-            if session is not None:
-                self._near[session_id] = session, until
-            if len(self._near) > self._limit:
-                self._near.popitem(last=False)
+            del kept.tickets[session_id]
+            kept.sessions.pop(session_id, None)
+            # Asked while the lock is held: who goes deaf says so first, and drops everything then.
+            if session is not None and not self._is_deaf():
+                kept.sessions[session_id] = session, until
+            if len(kept.sessions) > self._limit:
+                kept.sessions.popitem(last=False)
+
+    def _is_deaf(self) -> bool:
+        return self._stop is None or (isinstance(self.store, Listening) and not self.store.is_listening())
 
     @contextmanager
     def _dropping(self, session_id: str | None) -> Generator[None]:
@@ -170,29 +195,23 @@ class NearStore:
             self._drop(session_id)
 
     def _drop(self, session_id: str | None) -> None:
-        with self._lock:
+        kept = self._kept.get()
+        with kept.lock:
             if session_id is None:
-                self._tickets.clear()
-                self._near.clear()
+                kept.tickets.clear()
+                kept.sessions.clear()
             else:
-                self._tickets.pop(session_id, None)
-                self._near.pop(session_id, None)
+                kept.tickets.pop(session_id, None)
+                kept.sessions.pop(session_id, None)
 
     def _drop_of(self, subject: str) -> None:
-        with self._lock:
+        kept = self._kept.get()
+        with kept.lock:
             # Nobody knows yet whose sessions are being read, so none of those reads puts anything in.
-            self._tickets.clear()
-            for session_id in [one for one, (session, _) in self._near.items() if session.subject == subject]:
-                del self._near[session_id]
+            kept.tickets.clear()
+            for session_id in [one for one, (session, _) in kept.sessions.items() if session.subject == subject]:
+                del kept.sessions[session_id]
 
 
 def _nothing() -> None:
     pass
-
-
-def _begin_again() -> None:
-    for near_store in _all_near_stores:
-        near_store.begin_again()
-
-
-os.register_at_fork(after_in_child=_begin_again)

@@ -50,9 +50,10 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from admit.listening import Changes
 from admit.stores import redis_packing as packing
 from admit.stores.redis_challenges import RedisChallenges
-from admit.stores.redis_changes import Changes
+from admit.stores.redis_changes import hearing
 from admit.stores.redis_counters import RedisCounters
 from admit.stores.redis_records import STEP, Records
 from admit.stores.redis_scripts import FORGET, LIST_IN, ROTATE, TOUCH
@@ -105,7 +106,7 @@ class RedisStore(RedisChallenges, RedisCounters):
         self._nodes = open_nodes(where, connect_timeout=connect_timeout, command_timeout=command_timeout)
         self._records = Records(self._nodes, prefix)
         self._lists = f"{prefix}u:"
-        self._changes = Changes(self._nodes.listen, self._records.channel)
+        self._changes = Changes(hearing(self._nodes.listen, self._records.channel))
         self._walks: deque[Iterator[bytes]] = deque()
 
     def add_session(self, session: Session) -> None:
@@ -115,8 +116,9 @@ class RedisStore(RedisChallenges, RedisCounters):
 
     def get_session(self, session_id: str) -> Session | None:
         """Return the session with this id, alive or past its times, or ``None``."""
+        session = self._records.get(session_id)
         self._changes.keep_listening()
-        return self._records.get(session_id)
+        return session
 
     def touch_session(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> bool:
         """Note that the session was used; ``False`` if it is gone. Never moves ``seen_at`` back."""
@@ -198,6 +200,14 @@ class RedisStore(RedisChallenges, RedisCounters):
         longer, it calls ``drop(None)``.
         """
         return self._changes.subscribe(drop)
+
+    def is_listening(self) -> bool:
+        """Return whether this process hears of changes now."""
+        return self._changes.are_heard
+
+    def on_listening(self, tell: Callable[[bool], object]) -> None:
+        """Call ``tell`` with ``True`` when this process begins to hear changes, with ``False`` at a try that fails."""
+        self._changes.watch(tell)
 
     def eviction_policy(self) -> str:
         """Return what the server does when its memory is full: ``noeviction``; of a cluster, what one node does.

@@ -9,10 +9,6 @@ a new connection if the old one has died, as all do when a server is started ane
 
 from __future__ import annotations
 
-import os
-import weakref
-from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from redis.backoff import NoBackoff
@@ -21,6 +17,7 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError, R
 from redis.retry import Retry
 
 from admit.errors import StoreError
+from admit.idle import Idle
 from admit.stores.redis_scripts import in_full
 
 if TYPE_CHECKING:
@@ -41,8 +38,6 @@ FAILURES = (RedisError, RedisClusterException, OSError)
 _READING = frozenset({"GET", "GETRANGE", "ZRANGE", "ZSCORE", "SCAN", "EXISTS", "CLUSTER"})
 # A connection that was idle for so many seconds may have died in the meantime: look before use.
 _LOOK_AFTER = 1.0
-
-_all_nodes: weakref.WeakSet[Node] = weakref.WeakSet()
 
 
 class Wire(Protocol):
@@ -82,8 +77,7 @@ class Node:
 
     def __init__(self, connect: Callable[[], Wire]) -> None:
         self.connect = connect
-        self._idle: deque[tuple[Wire, float]] = deque()
-        _all_nodes.add(self)
+        self._idle: Idle[Wire] = Idle(lambda wire: wire.disconnect())
 
     def ask(self, command: Command) -> Any:
         """Send one command and return the answer; a script that is unknown there is sent in full."""
@@ -107,12 +101,7 @@ class Node:
 
     def close(self) -> None:
         """Close the connections that are idle."""
-        while self._idle:
-            self._idle.pop()[0].disconnect()
-
-    def forget_connections(self) -> None:
-        """Leave the sockets to the parent process, whose conversations they carry."""
-        self._idle = deque()
+        self._idle.close()
 
     def _ask(self, command: Command) -> Any:
         def talk(wire: Wire) -> Any:
@@ -136,22 +125,22 @@ class Node:
         try:
             answer = talk(wire)
         except ResponseError:
-            self._idle.append((wire, monotonic()))
+            self._idle.put(wire)
             raise
         except BaseException:
             # Whoever got this connection next would read the answer that is still under way: another
             # person's session.
             wire.disconnect()
             raise
-        self._idle.append((wire, monotonic()))
+        self._idle.put(wire)
         return answer
 
     def _take(self, *, looks: bool) -> tuple[Wire, bool]:
-        try:
-            wire, since = self._idle.pop()
-        except IndexError:
+        found = self._idle.take()
+        if found is None:
             return self.connect(), False
-        if looks or monotonic() - since > _LOOK_AFTER:
+        wire, unused = found
+        if looks or unused > _LOOK_AFTER:
             _look(wire)
         return wire, True
 
@@ -268,11 +257,3 @@ def _look(wire: Wire) -> None:
             wire.disconnect()
     except FAILURES:
         wire.disconnect()
-
-
-def _forget_connections() -> None:
-    for node in _all_nodes:
-        node.forget_connections()
-
-
-os.register_at_fork(after_in_child=_forget_connections)

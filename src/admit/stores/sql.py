@@ -15,17 +15,19 @@ from sqlalchemy.pool import NullPool
 from admit.errors import ConfigurationError, StoreError
 from admit.stores import sql_rows as rows
 from admit.stores.sql_accounts import AccountStatements, SqlAccounts
+from admit.stores.sql_announcing import SqlAnnouncing
 from admit.stores.sql_care import CareStatements, SqlCare
 from admit.stores.sql_challenges import ChallengeStatements, SqlChallenges
 from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
 from admit.stores.sql_credentials import CredentialStatements
 from admit.stores.sql_events import EventStatements, SqlEvents
+from admit.stores.sql_forks import keep_apart
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
 from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine
@@ -43,7 +45,7 @@ _HOLD = 0.05
 _LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
-class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlCare):
+class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing, SqlCare):
     """Keeps sessions, accounts and all that belongs to them in an SQLite file or a PostgreSQL database.
 
     The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
@@ -132,8 +134,8 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlCare):
 
     def get_session(self, session_id: str) -> Session | None:
         """Return the session with this id, alive or past its times, or ``None``."""
-        self._database.changes.keep_listening()
         found = self._database.ask(self._statements.get, (session_id,))
+        self._database.changes.keep_listening()
         return rows.read_session(found[0]) if found else None
 
     def touch_session(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> bool:
@@ -202,10 +204,6 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlCare):
             removed += self._purge(statement, rows.microseconds(before), batch - removed)
         return removed
 
-    def on_change(self, drop: Callable[[str | None], None]) -> Callable[[], None]:
-        """Call ``drop`` with what changed elsewhere; on SQLite always with ``None``, at most 0.05 s later."""
-        return self._database.changes.subscribe(drop)
-
     def close(self) -> None:
         """Let go of the connections and of the thread that listens."""
         self._database.close()
@@ -261,6 +259,7 @@ def _check_names(schema: str | None, prefix: str) -> None:
 
 def _engine(source: Engine | str) -> Engine:
     if not isinstance(source, str):
+        keep_apart(source)
         return source
     try:
         url = make_url(source)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, class_mapper
 
 from admit.errors import ConfigurationError, IdentifierTaken
 from admit.model import IdentifierKind
+from admit.stores.sql_forks import keep_apart
 from admit.stores.sql_model_columns import demand, primary_key, python_type, trouble
 from admit.stores.sql_model_values import Person, key_of, largest_of, moment_of, still
 
@@ -62,6 +63,7 @@ class ModelTable:
     def engine(self) -> Engine:
         """The engine that the application's session uses for this model."""
         engine: Engine = self._session_factory().get_bind(mapper=class_mapper(self._model, configure=False)).engine
+        keep_apart(engine)
         return engine
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from threading import local
+from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -13,7 +13,9 @@ import sqlalchemy.exc
 from sqlalchemy import event
 
 from admit.errors import StoreError
-from admit.stores.sql_changes import Changes, Idle
+from admit.idle import Idle
+from admit.listening import Changes
+from admit.per_process import PerProcess
 from admit.stores.sql_wire import Wire, open_connection
 
 if TYPE_CHECKING:
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from threading import Event
 
     from sqlalchemy import Engine
+    from sqlalchemy.pool import Pool
 
-    from admit.stores.sql_changes import Tell
+    from admit.listening import Tell
     from admit.stores.sql_rows import Row
 
     Run: TypeAlias = Callable[..., list[Row]]
@@ -35,6 +38,9 @@ _FAILURES = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError, OSError, UnicodeErro
 _ALL = "*"
 # Whatever the database's own default is: each statement has to see what was committed while it waited.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# Who is connecting just now, so that connections that the application opens meanwhile are left to SQLAlchemy. No
+# threading.local: gevent replaces that, and whoever had it before then shares it with all greenlets.
+_connecting: ContextVar[object] = ContextVar("connecting", default=None)
 
 
 class PostgresDatabase:
@@ -60,18 +66,19 @@ class PostgresDatabase:
         self._channel = f"admit_{hashlib.sha256(channel.encode()).hexdigest()[:32]}"
         self._connect_timeout = connect_timeout
         self._timeout = timeout
-        self._ours = local()
-        # Settings, listeners and passwords that change are the engine's; the connections are none of its pool's.
-        self._pool = engine.pool.recreate()
+        # Settings, listeners and passwords that change are the engine's; the connections are none of its pool's. A
+        # pool has locks, one of them for its first connection, so each process has its own.
+        self._engine = engine
+        self._pool = PerProcess(self._new_pool)
         event.listen(engine, "do_connect", self._open)
-        self._idle = Idle(self._connect)
+        self._idle: Idle[Wire] = Idle(Wire.close)
         self.changes: Changes = Changes(self._hear)
 
     def ask(self, statement: str, values: Sequence[object]) -> list[Row]:
         """Read rows; once more on a new connection if the old one was closed."""
         if any(isinstance(value, str) and "\x00" in value for value in values):
             return []  # no text in the database has one, and the driver refuses to ask for it
-        wire = self._idle.take()
+        wire = self._take()
         try:
             rows = wire.read(statement, values)
         except _FAILURES as error:
@@ -83,7 +90,7 @@ class PostgresDatabase:
     @contextmanager
     def transaction(self) -> Generator[Run]:
         """Write in one transaction; whatever is raised within undoes it."""
-        wire = self._idle.take()
+        wire = self._take()
         try:
             wire.run(_BEGIN)
         except _FAILURES as error:
@@ -125,14 +132,21 @@ class PostgresDatabase:
         self.changes.stop()
         self._idle.close()
 
+    def _new_pool(self) -> Pool:
+        return self._engine.pool.recreate()
+
+    def _take(self) -> Wire:
+        found = self._idle.take()
+        return self._connect() if found is None else found[0]
+
     def _connect(self) -> Wire:
-        self._ours.connecting = True
+        before = _connecting.set(self)
         try:
-            fairy = self._pool.connect()
-        except _FAILURES as error:
+            fairy = self._pool.get().connect()
+        except Exception as error:  # whatever the application's own listeners of do_connect may raise
             raise StoreError(str(error)) from error
         finally:
-            self._ours.connecting = False
+            _connecting.reset(before)
         connection = cast("psycopg.Connection[Any]", fairy.driver_connection)
         fairy.detach()
         return Wire(connection, self._timeout)
@@ -140,7 +154,7 @@ class PostgresDatabase:
     def _open(self, dialect: object, record: object, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Open a connection for SQLAlchemy if we are the one who asked it to; leave all others to it."""
         del dialect, record
-        if not getattr(self._ours, "connecting", False):
+        if _connecting.get() is not self:
             return None
         plain = {name: value for name, value in options.items() if name != "context"}  # how SQLAlchemy wants values
         timeouts = {"connect_timeout": self._connect_timeout, "timeout": self._timeout}
@@ -182,3 +196,5 @@ class PostgresDatabase:
                 # Its answer brings along what was announced.
                 wire.run("SELECT 1")
                 heard_at = monotonic()
+                # Where nobody asks any more, nobody else would give them back.
+                self._idle.close_unused()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import contextmanager
-from threading import Lock
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from admit.errors import ConfigurationError, StoreError
-from admit.stores.sql_changes import Changes, Idle, renew_after_fork
+from admit.idle import Idle
+from admit.listening import Changes
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from admit.stores.sql_changes import Tell
+    from admit.listening import Tell
     from admit.stores.sql_rows import Row
 
 __all__ = ["SqliteDatabase"]
@@ -46,16 +47,15 @@ class SqliteDatabase:
     def __init__(self, engine: Engine, timeout: float) -> None:
         self._file, self._is_uri = _file_of(engine)
         self._timeout = timeout
-        self._readers = Idle(self._connect)
-        self._writers = Idle(self._connect)
+        self._readers: Idle[sqlite3.Connection] = Idle(sqlite3.Connection.close)
+        self._writers: Idle[sqlite3.Connection] = Idle(sqlite3.Connection.close)
         # SQLite's own waiting is a matter of luck when many wait; within a process a lock is fair and quick.
-        self._lock = Lock()
+        self._lock = Mutex()
         self.changes: Changes = Changes(self._hear)
-        renew_after_fork(self)
 
     def ask(self, statement: str, values: Sequence[object]) -> list[Row]:
         """Read rows."""
-        connection = self._readers.take()
+        connection = self._take(self._readers)
         try:
             rows = connection.execute(statement, values).fetchall()
         except _FAILURES as error:
@@ -91,16 +91,17 @@ class SqliteDatabase:
         with self.transaction() as run:
             for statement in statements:
                 run(statement)
+        # What is open at a fork stays open in the child, and SQLite counts it there as a lock that the child has.
+        self._close_idle()
 
     def close(self) -> None:
         """Stop the thread and close the connections."""
         self.changes.stop()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         self._readers.close()
         self._writers.close()
-
-    def begin_again(self) -> None:
-        """Start with a new lock, as the child of a fork must."""
-        self._lock = Lock()
 
     def _make_file(self) -> None:
         try:
@@ -112,17 +113,21 @@ class SqliteDatabase:
             raise StoreError(str(error)) from error
 
     def _use_wal(self) -> None:
-        deadline = monotonic() + self._timeout
+        deadline = time.monotonic() + self._timeout
         while True:
             try:
                 # The file remembers it. SQLite does not wait for others here, who mostly want the same.
                 self.ask("PRAGMA journal_mode=WAL", ())
             except StoreError:
-                if monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise
-                sleep(_RETRY)
+                time.sleep(_RETRY)
             else:
                 return
+
+    def _take(self, idle: Idle[sqlite3.Connection]) -> sqlite3.Connection:
+        found = idle.take()
+        return self._connect() if found is None else found[0]
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -137,7 +142,7 @@ class SqliteDatabase:
             raise StoreError(str(error)) from error
 
     def _transaction(self) -> Generator[Callable[..., list[Row]]]:
-        connection = self._writers.take()
+        connection = self._take(self._writers)
 
         def run(statement: str, values: Sequence[object] = ()) -> list[Row]:
             return connection.execute(statement, values).fetchall()

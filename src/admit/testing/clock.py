@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from threading import Lock
 from typing import TYPE_CHECKING
+
+from admit.per_process import Mutex
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,7 +24,7 @@ class Clock:
 
     def __init__(self, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = now
-        self._lock = Lock()
+        self._lock = Mutex()
 
     def __call__(self) -> datetime:
         """Return the present time."""

@@ -249,7 +249,7 @@ def test_a_full_pool_refuses() -> None:
     """Whoever finds no place in the pool hears so, for a hash and for a verification, known account or not."""
     pool = Pool(places=1)
     full = Hasher(pool=pool)
-    pool._places.acquire()
+    pool._places.get().acquire()
     for ask in (lambda: full.hash(RIGHT), lambda: full.verify(RIGHT, None), lambda: full.verify(RIGHT, stored())):
         with pytest.raises(Overloaded):
             ask()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit.errors import ConfigurationError, Overloaded
-from admit.features.password.pool import Pool, _begin_again
+from admit.features.password.pool import Pool
+from tests.forks import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +30,12 @@ def busy(pool: Pool, threads: int) -> Iterator[list[threading.Event]]:
         event.set()
         return release.wait(30)
 
+    places = pool._places.get()._value
     with ThreadPoolExecutor(threads) as requests:
         asked = [requests.submit(pool.run, lambda event=event: work(event)) for event in begun]
         # Taken by the threads above, in their own time: nothing tells when.
         deadline = threading.Event()
-        while pool._places._value > pool._number_of_places - threads:
+        while pool._places.get()._value > places - threads:
             deadline.wait(0.001)
         try:
             yield begun
@@ -136,26 +138,13 @@ def test_a_pool_for_nobody_is_refused(sizes: dict[str, int]) -> None:
         Pool(**sizes)  # type: ignore[arg-type]
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_has_a_pool_of_its_own() -> None:
     """A child that was forked while the parent's pool was full and at work has free places and threads of its own."""
     pool = Pool(at_once=1, places=2)
     assert pool.run(os.getpid) == os.getpid()
+
+    def hash_there() -> None:
+        assert pool.run(os.getpid) == os.getpid()
+
     with busy(pool, 2):
-        child = os.fork()
-        if not child:
-            # Whatever happens here, the child must not go on with the tests.
-            status = 1
-            try:
-                status = 0 if pool.run(os.getpid) == os.getpid() else 2
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def test_beginning_again_frees_all_places() -> None:
-    """What a child does after a fork gives every pool its places back."""
-    pool = Pool(places=1)
-    pool._places.acquire()
-    _begin_again()
-    assert pool.run(lambda: 42) == 42
+        in_child(hash_there)

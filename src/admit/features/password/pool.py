@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import weakref
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from admit.errors import ConfigurationError, Overloaded
+from admit.per_process import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +56,10 @@ class Pool:
                 "Let all be more than zero, and the places be as many as the hashes or more."
             )
             raise ConfigurationError(message)
-        self._at_once = at_once
-        self._number_of_places = places
         self._patience = patience.total_seconds()
-        self._begin_again()
-        _pools.add(self)
+        self._places = PerProcess(lambda: threading.Semaphore(places))
+        # Two threads may make one each, and one is kept: an executor has no threads before there is work.
+        self._executor = PerProcess(lambda: _executor(at_once))
 
     def run(self, work: Callable[[], _T]) -> _T:
         """Return what ``work`` returns, from a thread of the pool.
@@ -68,11 +67,11 @@ class Pool:
         Raises:
             Overloaded: All places are taken, or the turn did not come in time; ``work`` has not begun.
         """
-        places = self._places
+        places = self._places.get()
         if not places.acquire(blocking=False):
             raise Overloaded(_RETRY_AFTER)
         try:
-            return self._result(self._started().submit(work))
+            return self._result(self._executor.get().submit(work))
         finally:
             places.release()
 
@@ -84,17 +83,6 @@ class Pool:
         if future.cancel():
             raise Overloaded(max(_RETRY_AFTER, round(self._patience)))
         return future.result()
-
-    def _started(self) -> ThreadPoolExecutor:
-        # Without a lock, which a fork could copy while it is held. Two threads may make one each, and one is kept: an
-        # executor has no threads before there is work.
-        if not self._executors:
-            self._executors.setdefault("hashing", _executor(self._at_once))
-        return self._executors["hashing"]
-
-    def _begin_again(self) -> None:
-        self._places = threading.Semaphore(self._number_of_places)
-        self._executors: dict[str, ThreadPoolExecutor] = {}
 
 
 def _executor(threads: int) -> ThreadPoolExecutor:
@@ -110,15 +98,3 @@ def _step_back() -> None:
     # Where a sandbox forbids it, hashing works all the same.
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
-
-
-_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-
-
-def _begin_again() -> None:
-    # A child has none of the parent's threads, and its semaphores as they were when it was made.
-    for pool in list(_pools):
-        pool._begin_again()  # noqa: SLF001 -- ours
-
-
-os.register_at_fork(after_in_child=_begin_again)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from admit.model import Credential, Identifier
     from admit.store import AccountStore
 
-__all__ = ["close_account", "create_account", "lock_account", "new_account", "unlock_account"]
+__all__ = ["close_account", "create_account", "lock_account", "may_be_strangers", "new_account", "unlock_account"]
+
+#: In the details of a credential: that the operator has set it up.
+_SET_UP_BY, _OPERATOR = "set_up_by", "operator"
 
 
 def new_account(
@@ -65,8 +68,13 @@ def new_account(
     return Account(id=tokens.new_account_id(at), identifiers=named, created_at=at, roles=frozenset(roles))
 
 
-def create_account(
-    gate: Gate, accounts: AccountStore, account: Account, *credentials: Credential, method: str = "operator"
+def create_account(  # noqa: PLR0913 -- what an account is made of
+    gate: Gate,
+    accounts: AccountStore,
+    account: Account,
+    *credentials: Credential,
+    method: str = _OPERATOR,
+    by_owner: bool = False,
 ) -> Account:
     """Keep a new account and its first credentials, tell of it, and return it as it is kept.
 
@@ -76,20 +84,36 @@ def create_account(
         account: The account.
         credentials: What its owner logs in with.
         method: What made it, for the record.
+        by_owner: Whether its owner made it, by signing up.
 
     Raises:
         IdentifierTaken: Another account has one of its names.
 
     .. versionadded:: 0.2
     """
-    made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=method)
+    made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=None if by_owner else method)
     with gate.events.telling(made) as told:
-        kept = accounts.add_account(account, *credentials)
+        kept = accounts.add_account(account, *(_set_up(one, method) for one in credentials))
     if kept.id == account.id:
         told.publish()
     else:  # the application's own database has made another, and keeps no events
         gate.events.publish(replace(made, subject=kept.id))
     return kept
+
+
+def may_be_strangers(credential: Credential) -> bool:
+    """Tell whether somebody else than the operator may have set a credential up, before the address was confirmed.
+
+    .. versionadded:: 0.2
+    """
+    return credential.details.get(_SET_UP_BY) != _OPERATOR
+
+
+def _set_up(credential: Credential, method: str) -> Credential:
+    # A hash of another program's is that of whoever has signed up there.
+    if method != _OPERATOR or credential.is_adopted:
+        return credential
+    return replace(credential, details={**credential.details, _SET_UP_BY: _OPERATOR})
 
 
 def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:

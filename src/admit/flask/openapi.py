@@ -29,6 +29,7 @@ from admit.errors import (
     UnsupportedBody,
 )
 from admit.feature import Demand, Face, Signed
+from admit.flask.accounts import PENDING_HEADER
 from admit.flask.blueprint import CARRIER
 from admit.flask.session_cookie import TOKEN_HEADER, secure_name
 from admit.model import EndReason
@@ -59,7 +60,9 @@ _ABOUT = """Accounts: signing up, signing in, and what belongs to it.
 
 A browser is given its session in a cookie. A client without cookies sends `Admit-Carrier: bearer` when it signs in,
 finds its token in the header `Admit-Token` of the answer, and sends it as a bearer token from then on; whenever an
-answer has that header again, the token in it takes the place of the one before.
+answer has that header again, the token in it takes the place of the one before. What is begun in one request and gone on
+with in another, such as a sign-up whose address is yet to be confirmed, has a token of its own in the header
+`Admit-Pending` of the answer; such a client sends it in the same header with what goes on.
 
 What was refused is said in a problem document (RFC 9457), whose `code` is stable."""
 
@@ -208,10 +211,14 @@ def _parameters(action: Action) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _PART} for name in action.arguments
     ]
-    if _logs_in(action):
-        schema = {"type": "string", "enum": ["bearer"]}
-        words = f"Asks for the session token in the header {TOKEN_HEADER}, and not in a cookie."
+    if _logs_in(action) or action.goes_on:
+        schema: dict[str, Any] = {"type": "string", "enum": ["bearer"]}
+        named = " and ".join([TOKEN_HEADER] * _logs_in(action) + [PENDING_HEADER] * action.goes_on)
+        words = f"Asks for tokens in headers ({named}), and not in cookies."
         parameters.append({"name": CARRIER, "in": "header", "description": words, "schema": schema})
+    if action.goes_on:
+        words = f"What an earlier answer had in its header {PENDING_HEADER}, from a client without cookies."
+        parameters.append({"name": PENDING_HEADER, "in": "header", "description": words, "schema": {"type": "string"}})
     return parameters
 
 
@@ -227,9 +234,15 @@ def _success(action: Action, schemas: _Schemas) -> dict[str, Any]:
         "description": _prose(output).text or "Done.",
         "content": {"application/json": {"schema": schemas.of(output)}},
     }
+    headers: dict[str, Any] = {}
     if _logs_in(action) or action.demands is not Demand.NOTHING:
         words = "The session token from now on, for a client that carries it in a bearer header."
-        described["headers"] = {TOKEN_HEADER: {"description": words, "schema": {"type": "string"}}}
+        headers[TOKEN_HEADER] = {"description": words, "schema": {"type": "string"}}
+    if action.goes_on:
+        words = "With what to go on, for a client without cookies: if something is begun, or begun anew."
+        headers[PENDING_HEADER] = {"description": words, "schema": {"type": "string"}}
+    if headers:
+        described["headers"] = headers
     return {str(action.status): described}
 
 

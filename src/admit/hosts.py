@@ -13,8 +13,7 @@ import re
 __all__ = ["is_like_host"]
 
 #: What a program takes for the end of a host's name, but for those of two letters, which countries have or may get.
-_TOP_LEVEL = frozenset(
-    """
+_WORDS = """
     aaa aarp abb abbott abbvie abc able abogado abudhabi academy accenture accountant accountants aco actor ads adult
     aeg aero aetna afl africa agakhan agency aig airbus airforce airtel akdn alibaba alipay allfinanz allstate ally
     alsace alstom alt amazon americanexpress americanfamily amex amfam amica amsterdam analytics android anquan anz aol
@@ -76,8 +75,8 @@ _TOP_LEVEL = frozenset(
     wedding weibo weir whoswho wien wiki williamhill win windows wine winners wme woodside work works world wow wtc wtf
     xbox xerox xihuan xin xxx xyz yachts yahoo yamaxun yandex yodobashi yoga yokohama you youtube yun zappos zara zero
     zip zone zuerich
-""".split()
-)
+"""
+_TOP_LEVEL = frozenset(_WORDS.split())
 #: The longest ending of a country.
 _OF_COUNTRIES = 2
 #: A word that comes after a dot, up to what a program may take for the end of the name.

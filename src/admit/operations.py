@@ -16,6 +16,7 @@ from admit.changing import change_account
 from admit.errors import InvalidInput, Text
 from admit.events import AccountClosed, AccountCreated, AccountLocked, AccountUnlocked
 from admit.model import Account
+from admit.origins import OPERATOR, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from admit.model import Credential, Identifier
     from admit.store import AccountStore
 
-__all__ = ["close_account", "create_account", "lock_account", "may_be_strangers", "new_account", "unlock_account"]
-
-#: In the details of a credential: that the operator has set it up.
-_SET_UP_BY, _OPERATOR = "set_up_by", "operator"
+__all__ = ["close_account", "create_account", "lock_account", "new_account", "unlock_account"]
 
 
 def new_account(
@@ -68,12 +66,12 @@ def new_account(
     return Account(id=tokens.new_account_id(at), identifiers=named, created_at=at, roles=frozenset(roles))
 
 
-def create_account(  # noqa: PLR0913 -- what an account is made of
+def create_account(
     gate: Gate,
     accounts: AccountStore,
     account: Account,
     *credentials: Credential,
-    method: str = _OPERATOR,
+    method: str = OPERATOR,
     by_owner: bool = False,
 ) -> Account:
     """Keep a new account and its first credentials, tell of it, and return it as it is kept.
@@ -93,27 +91,12 @@ def create_account(  # noqa: PLR0913 -- what an account is made of
     """
     made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=None if by_owner else method)
     with gate.events.telling(made) as told:
-        kept = accounts.add_account(account, *(_set_up(one, method) for one in credentials))
+        kept = accounts.add_account(account, *(one if by_owner else set_up(one, method) for one in credentials))
     if kept.id == account.id:
         told.publish()
     else:  # the application's own database has made another, and keeps no events
         gate.events.publish(replace(made, subject=kept.id))
     return kept
-
-
-def may_be_strangers(credential: Credential) -> bool:
-    """Tell whether somebody else than the operator may have set a credential up, before the address was confirmed.
-
-    .. versionadded:: 0.2
-    """
-    return credential.details.get(_SET_UP_BY) != _OPERATOR
-
-
-def _set_up(credential: Credential, method: str) -> Credential:
-    # A hash of another program's is that of whoever has signed up there.
-    if method != _OPERATOR or credential.is_adopted:
-        return credential
-    return replace(credential, details={**credential.details, _SET_UP_BY: _OPERATOR})
 
 
 def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Sign-ups that wait until their address is confirmed, and what tells who made an account before that.
+"""Sign-ups that wait until their address is confirmed.
 
 An attacker signs up with somebody else's address: to take the place of an account, to be in it when its owner comes, to
 learn whether there is one, to hold a user name, or to be the one whose password counts when the owner presses a link.
@@ -6,8 +6,6 @@ So a sign-up is no account. It is a challenge that holds the account which is to
 keeps its token. It deletes and replaces nobody's account and nobody's sign-up, holds no name, looks the same whether or
 not its address has an account, and becomes one when its address is confirmed, if that has none by then. What was set up
 with it counts only where it was set up: confirmed from anywhere else, the account begins without it.
-
-Where no address has to be confirmed, a sign-up makes an account at once. A mark says so, and which browser did it.
 """
 
 from __future__ import annotations
@@ -18,10 +16,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from admit import codes, identifiers, tokens
+from admit import codes, identifiers, origins, tokens
 from admit.errors import AdmitError, IdentifierTaken, InvalidChallenge, InvalidInput, StoreError, Text
 from admit.model import Account, Credential, Identifier, IdentifierKind
 from admit.operations import create_account
+from admit.origins import KIND
+from admit.throttle import network
 from admit.tokens import Token
 
 if TYPE_CHECKING:
@@ -41,17 +41,16 @@ __all__ = [
     "complete",
     "here",
     "keep",
-    "mark",
+    "may_wait",
     "nothing",
-    "unmark",
     "using_invitation",
-    "was_made_here",
 ]
 
-#: What a waiting sign-up is among the challenges, a mark among the credentials, and either in what a client keeps.
-KIND = "sign_up"
 #: What an invitation is among the challenges.
 INVITATION = "invitation"
+
+#: How many sign-ups with one address wait at a time, and of those from one network.
+_MOST, _MOST_OF_NETWORK = 50, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,9 @@ class Waiting:
         return any(one.key == key for one in self.sign_up.account.identifiers)
 
 
-def keep(ctx: Context, sign_up: SignUp, lifetime: timedelta, *, instead_of: Waiting | None = None) -> tuple[str, Mailed]:
+def keep(
+    ctx: Context, sign_up: SignUp, lifetime: timedelta, *, instead_of: Waiting | None = None
+) -> tuple[str, Mailed]:
     """Keep a sign-up, and give its token to the client.
 
     Args:
@@ -128,7 +129,7 @@ def here(ctx: Context, key: str | None = None) -> Waiting | None:
         ctx: The request.
         key: The canonical form of its address; ``None`` for whichever it is.
     """
-    for token in _shown(ctx):
+    for token in origins.shown(ctx):
         try:
             challenge = ctx.gate.look(KIND, token)
         except InvalidChallenge:
@@ -168,14 +169,14 @@ def complete(ctx: Context, waiting: Waiting, *, username: str | None = None) -> 
         InvalidInput: The user name is not acceptable.
     """
     account = _confirmed(ctx, waiting, username)
-    made = ctx.accounts.get_account(account.id) or _made(ctx, waiting, account)
+    new = ctx.accounts.get_account(account.id) or _made(ctx, waiting, account)
     if waiting.sign_up.invitation:
         ctx.gate.challenges.claim(waiting.sign_up.invitation)
     if ctx.gate.challenges.claim(waiting.challenge.id) is None:
         raise InvalidChallenge(reason="used at the same moment")
     for feature in ctx.features.values():
-        feature.welcome(ctx, made)
-    return made
+        feature.welcome(ctx, new)
+    return new
 
 
 @contextmanager
@@ -196,33 +197,16 @@ def using_invitation(ctx: Context, sign_up: SignUp) -> Generator[None]:
         raise
 
 
-def mark(ctx: Context, account: Account) -> Credential:
-    """Return what notes that this client makes an account, and give it what it is known by; nothing is written."""
-    secret = ctx.keeps[KIND] = tokens.new_secret()
-    hashed = tokens.hash_secret(secret).hex()
-    return Credential(tokens.new_id(), KIND, account.id, account.id, hashed, created_at=ctx.now)
-
-
-def was_made_here(ctx: Context, account: Account) -> bool | None:
-    """Tell whether a sign-up of this client made an account; ``None`` if no sign-up did."""
-    known = ctx.credentials.get_credential(KIND, account.id)
-    return None if known is None else any(tokens.matches(one, bytes.fromhex(known.secret)) for one in _shown(ctx))
-
-
-def unmark(ctx: Context, account: Account) -> None:
-    """Forget what :func:`mark` has noted, once the address is confirmed."""
-    known = ctx.credentials.get_credential(KIND, account.id)
-    if known is not None:
-        ctx.credentials.delete_credential(known.id)
-    ctx.keeps[KIND] = ""
+def may_wait(ctx: Context, key: str, lifetime: timedelta) -> bool:
+    """Count a sign-up with an address, and tell whether it may wait: few of one network's may, and many of all."""
+    where = f"{network(ctx.client.address)} {key}"
+    return all(
+        ctx.throttle.allows(KIND, name, burst=most, interval=lifetime / most)
+        for name, most in ((where, _MOST_OF_NETWORK), (key, _MOST))
+    )
 
 
 # -- steps ---------------------------------------------------------------------------------------------------
-
-
-def _shown(ctx: Context) -> tuple[str, str]:
-    """Return what the client brings: a cookie, or a header of one without cookies."""
-    return ctx.kept.get(KIND, ""), ctx.pending_token or ""
 
 
 def _confirmed(ctx: Context, waiting: Waiting, username: str | None) -> Account:

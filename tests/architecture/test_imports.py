@@ -31,6 +31,7 @@ LAYERS = (
         "identifiers",
         "known_devices",
         "operations",
+        "origins",
         "sign_ups",
         "device_names",
         "action",

@@ -40,7 +40,6 @@ def phrases(language: str, now: datetime | None = None) -> dict[str, Any]:
         "date": partial(date, language),
         "when": partial(when, language),
         "duration": partial(duration, language),
-        "hello": partial(hello, language),
     }
     return found if now is None else {**found, "ago": partial(ago, language, now)}
 

@@ -19,6 +19,7 @@ from flask.cli import with_appcontext
 from admit.errors import IdentifierTaken, StoreError
 from admit.flask.context import application
 from admit.flask.printing import as_json, print_row
+from admit.origins import set_up
 from admit.server.pages import accounts_of
 from admit.server.user_rows import BadRow, Line, account_of, lines, parser, row_of, written
 from admit.stores.sql import SqlStore
@@ -203,7 +204,7 @@ def _credentials(accounts: Accounts, account: Account, row: Row, now: datetime) 
     if credential is None:
         message = "password_hash: This is of no form that can be verified."
         raise BadRow(message)
-    return [credential if row.adopted else replace(credential, details={})]
+    return [set_up(credential if row.adopted else replace(credential, details={}), "import")]
 
 
 def _keeper(accounts: Accounts) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from admit import identifiers, sign_ups
+from admit import identifiers, origins
 from admit.errors import (
     IdentifierTaken,
     InvalidChallenge,
@@ -276,7 +276,7 @@ class MailChange(Feature):
 
     def _gives_up(self, ctx: Context, holder: Account | None, key: str) -> bool:
         # Asked for in any case: time must not tell whose it is.
-        is_signed_up = ctx.credentials.get_credential(sign_ups.KIND, holder.id if holder else "") is not None
+        is_signed_up = origins.is_of_sign_up(ctx, holder or ctx.nobody(key))
         is_confirmed = holder is not None and any(one.key == key and one.verified_at for one in holder.identifiers)
         return is_signed_up and not is_confirmed and not ctx.gate.admission.verified_only
 

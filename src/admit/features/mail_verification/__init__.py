@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from admit import codes, identifiers, sign_ups
+from admit import codes, identifiers, origins, sign_ups
 from admit.codes import WrongCode
 from admit.errors import IdentifierTaken, InvalidChallenge, Text, Throttled
 from admit.events import Event
@@ -25,15 +25,14 @@ from admit.features.mail_verification.forms import (
     CodeForm,
     Confirmed,
     LinkView,
-    RequestForm,
     Requested,
+    RequestForm,
     TokenForm,
 )
 from admit.findings import at_most, ok, warning
 from admit.model import IdentifierKind, Outcome
-from admit.operations import may_be_strangers
+from admit.origins import may_be_strangers
 from admit.settings import setting
-from admit.throttle import network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +52,6 @@ __all__ = [
     "SignUpWaits",
     "TokenForm",
 ]
-
-#: How many sign-ups with one address wait at a time, and of those from one network.
-_MOST, _MOST_OF_NETWORK = 50, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +106,7 @@ class MailVerification(Feature):
         if not self.required:
             return False
         earlier = sign_ups.here(ctx, sign_up.key)
-        if earlier is not None or self._may_wait(ctx, sign_up.key):
+        if earlier is not None or sign_ups.may_wait(ctx, sign_up.key, self.lifetime):
             self._keep(ctx, sign_up, earlier)
         else:
             ctx.keeps[sign_ups.KIND] = sign_ups.nothing()
@@ -211,14 +207,6 @@ class MailVerification(Feature):
 
     # -- sign-ups ----------------------------------------------------------------------------------
 
-    def _may_wait(self, ctx: Context, key: str) -> bool:
-        """Tell whether one more sign-up with an address may wait: of one network's few, and of all many."""
-        where = f"{network(ctx.client.address)} {key}"
-        return all(
-            ctx.throttle.allows(self.name, name, burst=most, interval=self.lifetime / most)
-            for name, most in ((where, _MOST_OF_NETWORK), (key, _MOST))
-        )
-
     def _keep(self, ctx: Context, sign_up: SignUp, earlier: Waiting | None) -> None:
         """Keep a sign-up in the place of an earlier one of this client, and send the mail for it.
 
@@ -234,8 +222,8 @@ class MailVerification(Feature):
         owner = ctx.accounts.find_account(sign_up.key)
         if owner is not None and any(one.turn_away(ctx, owner, is_mailed=is_mailed) for one in ctx.features.values()):
             return
-        self.confirmation(ctx, ctx.nobody(""))
         ctx.publish(SignUpWaits(at=ctx.now, subject="", method=sign_up.method, client=ctx.client))
+        self.confirmation(ctx, ctx.nobody(""))
         values = {
             "account": sign_up.account,
             "url": ctx.url("mail_verification.confirm", token=link),
@@ -258,7 +246,7 @@ class MailVerification(Feature):
         return int(self.lifetime.total_seconds() // 3600)
 
     def _send(self, ctx: Context, account: Account) -> None:
-        ctx.send(account, "mail_verification/mail", link=partial(self._link, ctx), hours=self._hours)
+        ctx.send(account, "mail_verification/mail", link=partial(self._link, ctx), hours=self._hours, code=None)
 
     def _link(self, ctx: Context, account: Account) -> str:
         key = account.email.key if account.email else ""
@@ -271,7 +259,7 @@ class MailVerification(Feature):
         account = ctx.accounts.get_account(link.subject)
         if account is None or not ctx.gate.admission.can_return(account):
             raise InvalidChallenge(reason="the account is gone, or locked")
-        is_kept = sign_ups.was_made_here(ctx, account)
+        is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
             self._void(ctx, account)
         self._verify(ctx, account, link.details["key"])
@@ -279,7 +267,7 @@ class MailVerification(Feature):
         if not is_kept:
             ctx.gate.revoke_all(account.id, by="verification")  # what has begun meanwhile
             ctx.gate.challenges.void(account.id)
-        sign_ups.unmark(ctx, account)
+        origins.unmark(ctx, account)
         return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
 
     def _verify(self, ctx: Context, account: Account, key: str) -> None:

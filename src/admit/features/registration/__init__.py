@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from admit import identifiers, sign_ups, tokens
+from admit import identifiers, origins, sign_ups, tokens
 from admit.errors import AdmitError, ConfigurationError, IdentifierTaken, InvalidChallenge, InvalidInput, Text
 from admit.events import Event
 from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
@@ -195,7 +195,7 @@ class Registration(Feature):
     def _make(self, ctx: Context, sign_up: WaitingSignUp) -> None:
         """Make the account at once, where nothing has to be confirmed."""
         account = sign_up.account
-        marks = (sign_ups.mark(ctx, account),) if account.email else ()
+        marks = (origins.mark(ctx, account),) if account.email else ()
         with sign_ups.using_invitation(ctx, sign_up):
             try:
                 made = create_account(
@@ -218,12 +218,12 @@ class Registration(Feature):
         self.turn_away(ctx, owner, is_mailed=ctx.throttle.allows_mail(account.email.key if account.email else ""))
 
 
-def _credentials(ctx: Context, account: Account, secret: str | None) -> list[Credential]:
+def _credentials(ctx: Context, account: Account, secret: str | None) -> tuple[Credential, ...]:
     keeper = ctx.secret_keeper()
     if keeper is None:
         if secret is not None:
             raise InvalidInput({"password": Text("There is no such field.")})
-        return []
+        return ()
     if secret is None:
         raise InvalidInput({"password": Text("It is missing.")})
-    return [keeper.enroll(ctx, account, secret)]
+    return (keeper.enroll(ctx, account, secret),)

@@ -7,7 +7,7 @@ is typed into that very browser, a few times, and is counted as a password is; e
 until there is a newer one; and a mail proves no factor, so that whoever has enrolled a second one is asked for it.
 
 A login by mail proves that the address is the person's. If nobody had confirmed it before, whatever was set up until
-then may be a squatter's and is void: password, second factor, sessions.
+then may be a squatter's and is void: password, second factor, sessions. What an operator has set up is not.
 
 Source: NIST SP 800-63B-4, sections 3.1.3.1 (mail is no authenticator of its own) and 3.1.3.2 (codes).
 """
@@ -28,6 +28,7 @@ from admit.events import Event, LoginFailed
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Signed, action
 from admit.feature import Token as TokenField
 from admit.model import IdentifierKind
+from admit.origins import may_be_strangers
 from admit.settings import setting
 from admit.tokens import Token
 
@@ -217,7 +218,7 @@ class MagicLink(Feature):
         )
         if not ctx.accounts.replace_account(account, replace(account, identifiers=confirmed)):
             raise InvalidChallenge(reason="the account has changed meanwhile")
-        for credential in ctx.credentials.list_credentials(account.id):
+        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
             ctx.credentials.delete_credential(credential.id)
         ctx.gate.revoke_all(account.id, by="verification")
         ctx.gate.challenges.void(account.id)

@@ -283,9 +283,8 @@ class MailVerification(Feature):
 
     def _void(self, ctx: Context, account: Account) -> None:
         """Make worthless what whoever has signed up has set up; what the operator has set up is nobody else's."""
-        for credential in ctx.credentials.list_credentials(account.id):
-            if may_be_strangers(credential):
-                ctx.credentials.delete_credential(credential.id)
+        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
+            ctx.credentials.delete_credential(credential.id)
         ctx.gate.revoke_all(account.id, by="verification")
 
     def _has_secret(self, ctx: Context, account: Account) -> bool:

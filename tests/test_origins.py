@@ -20,15 +20,15 @@ SECRET = Credential("1", "phrases", "ada", "ada", "hash", NOW)
 class Request:
     """As much of a request as it takes."""
 
-    def __init__(self, accounts: object = None) -> None:
+    def __init__(self, credentials: MemoryStore | None = None) -> None:
         self.now = NOW
-        self.accounts, self.credentials = accounts, MemoryStore()
+        self.credentials = credentials or MemoryStore()
         self.kept: dict[str, str] = {}
         self.keeps: dict[str, str] = {}
         self.pending_token: str | None = None
 
 
-class Adopting:
+class Adopting(MemoryStore):
     """An application's own users."""
 
     def open(self, **options: Any) -> Any:
@@ -65,25 +65,25 @@ def test_marks(way: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("credential", "changes", "accounts", "is_of_sign_up"),
+    ("credential", "changes", "store", "is_of_sign_up"),
     [
-        (SECRET, {}, None, True),
-        (None, {}, None, False),
-        (origins.set_up(SECRET, "operator"), {}, None, False),
-        (origins.set_up(SECRET, "import"), {}, None, False),
-        (replace(SECRET, details={ADOPTED: "x"}), {}, None, False),
-        (SECRET, {"roles": frozenset({"admin"})}, None, False),
-        (SECRET, {"locked_at": NOW}, None, False),
-        (SECRET, {}, Adopting(), False),
-        (replace(SECRET, kind=origins.KIND), {}, Adopting(), True),
+        (SECRET, {}, MemoryStore, True),
+        (None, {}, MemoryStore, False),
+        (origins.set_up(SECRET, "operator"), {}, MemoryStore, False),
+        (origins.set_up(SECRET, "import"), {}, MemoryStore, False),
+        (replace(SECRET, details={ADOPTED: "x"}), {}, MemoryStore, False),
+        (SECRET, {"roles": frozenset({"admin"})}, MemoryStore, False),
+        (SECRET, {"locked_at": NOW}, MemoryStore, False),
+        (SECRET, {}, Adopting, False),
+        (replace(SECRET, kind=origins.KIND), {}, Adopting, True),
     ],
     ids=range(9),
 )
 def test_who_has_made_an_account(
-    credential: Credential | None, changes: dict[str, Any], accounts: object, *, is_of_sign_up: bool
+    credential: Credential | None, changes: dict[str, Any], store: type[MemoryStore], *, is_of_sign_up: bool
 ) -> None:
     """An account with a mark is of a sign-up; without one it is, unless anything speaks for somebody else."""
-    asked = Request(accounts)
+    asked = Request(store())
     if credential is not None:
         asked.credentials.add_credential(credential)
     assert origins.is_of_sign_up(cast("Any", asked), replace(ACCOUNT, **changes)) == is_of_sign_up

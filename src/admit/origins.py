@@ -67,7 +67,7 @@ def is_of_sign_up(ctx: Context, account: Account) -> bool:
     if any(one.kind == KIND for one in found):
         return True
     # One of before there were marks.
-    is_others = isinstance(ctx.accounts, Adopting) or any(one.is_adopted or _BY in one.details for one in found)
+    is_others = isinstance(ctx.credentials, Adopting) or any(one.is_adopted or _BY in one.details for one in found)
     return bool(found) and not is_others and account.locked_at is None and not account.roles
 
 

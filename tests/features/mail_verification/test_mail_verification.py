@@ -582,8 +582,35 @@ def test_a_link_is_bound_to_its_address(open_site: Site, face: str) -> None:
     assert account.email
     other = replace(account.email, value="other@example.org", key="other@example.org")
     open_site.store.replace_account(account, replace(account, identifiers=(other,)))
-    assert confirm(client, open_site.links()[-1]) == 401
+    kept = open_site.store.list_credentials(account.id)
+    assert confirm(open_site.client(face), open_site.links()[-1]) == 401
     assert not is_verified(open_site, account)
+    assert open_site.store.list_credentials(account.id) == kept
+
+
+def test_an_account_that_is_confirmed_already(open_site: Site, face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that was left over, because using it up failed, voids nothing of what its owner has chosen since."""
+    join(open_site.client(face))
+    link = open_site.links()[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(open_site.store, "take_challenge", _down)
+        assert confirm(open_site.client(), link) == 503
+    account = found(open_site)
+    assert account is not None
+    assert account.is_verified
+    chosen = Credential(tokens.new_id(), "phrases", account.id, account.id, PHRASE, open_site.clock())
+    open_site.store.add_credential(chosen)
+    assert confirm(open_site.client(face), link) == 401
+    assert open_site.store.list_credentials(account.id) == [chosen]
+
+
+def test_an_account_that_changes_at_the_same_moment(open_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two changes at once the confirmation is refused, and may be tried again."""
+    join(open_site.client())
+    with monkeypatch.context() as patch:
+        patch.setattr(open_site.store, "replace_account", lambda *_: False)
+        assert confirm(open_site.client(), open_site.links()[-1]) == 401
+    assert confirm(open_site.client(), open_site.links()[-1]) == 200
 
 
 @pytest.mark.parametrize("state", ["gone", "locked"])

@@ -257,12 +257,14 @@ class MailVerification(Feature):
         """Confirm the address of an account that is there: void first, and use the link up last."""
         link = ctx.gate.look(self.name, token)
         account = ctx.accounts.get_account(link.subject)
-        if account is None or not ctx.gate.admission.can_return(account):
-            raise InvalidChallenge(reason="the account is gone, or locked")
+        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
+            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
+        if account.email is None or account.email.key != link.details["key"]:
+            raise InvalidChallenge(reason="the account has another address")
         is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
             self._void(ctx, account)
-        self._verify(ctx, account, link.details["key"])
+        self._verify(ctx, account)
         ctx.gate.take(self.name, token)
         if not is_kept:
             ctx.gate.revoke_all(account.id, by="verification")  # what has begun meanwhile
@@ -270,15 +272,12 @@ class MailVerification(Feature):
         origins.unmark(ctx, account)
         return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
 
-    def _verify(self, ctx: Context, account: Account, key: str) -> None:
-        """Note that the address with this key is confirmed; the link is bound to the address that it went to."""
+    def _verify(self, ctx: Context, account: Account) -> None:
         verified = tuple(
-            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL and one.key == key else one
+            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL else one
             for one in account.identifiers
         )
-        if verified == account.identifiers or not ctx.accounts.replace_account(
-            account, replace(account, identifiers=verified)
-        ):
+        if not ctx.accounts.replace_account(account, replace(account, identifiers=verified)):
             raise InvalidChallenge(reason="the account has changed meanwhile")
 
     def _void(self, ctx: Context, account: Account) -> None:

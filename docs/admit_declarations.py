@@ -48,6 +48,7 @@ _ASKED = {
     "close_account(": ("AccountClosed", "SessionEnded"),
     "ctx.admit(": ("AccountReopened", "LoggedIn", "LoginPending", "SessionEnded"),
     "changes.tell(": ("PasswordChanged",),
+    "create_account(": ("AccountCreated",),
     "ctx.evict(": ("SessionEnded",),
     "ctx.confirm(": ("Reauthenticated", "SessionEnded"),
     "ctx.gate.revoke": ("SessionEnded",),
@@ -55,6 +56,9 @@ _ASKED = {
     "ctx.throttle.attempt(": ("Throttling",),
     "ctx.throttle.request(": ("Throttling",),
     "keeper.replace(": ("PasswordChanged", "SessionEnded"),
+    "one.hold(": ("SignUpWaits",),
+    "one.turn_away(": ("AddressInUse",),
+    "sign_ups.complete(": ("AccountCreated",),
 }
 
 

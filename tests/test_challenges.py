@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from admit import tokens
 from admit.challenges import Challenges
 from admit.errors import InvalidChallenge
 from admit.model import Challenge
@@ -148,3 +149,24 @@ def test_used_between_looking_and_taking(site: Site, monkeypatch: pytest.MonkeyP
     with pytest.raises(InvalidChallenge) as caught:
         site.challenges.take("reset", token)
     assert caught.value.reason == "used at the same moment"
+
+
+def test_a_secret_of_its_own(site: Site) -> None:
+    """What is sent out besides opens a challenge by its own hash, and not by the other's."""
+    hashed = tokens.hash_secret("A" * 43).hex()
+    token = site.challenges.issue("reset", "ada", MINUTE, {"link": hashed})
+    link = f"{token.partition('.')[0]}.{'A' * 43}"
+    assert site.challenges.look("reset", link, by="link") == site.challenges.look("reset", token)
+    for kind, text, by in (("reset", link, None), ("reset", token, "link"), ("other", link, "link")):
+        with pytest.raises(InvalidChallenge):
+            site.challenges.look(kind, text, by=by)
+
+
+def test_putting_back(site: Site) -> None:
+    """One caller gets a challenge, and may put it back as it was."""
+    token = site.challenges.issue("reset", "ada", MINUTE)
+    claimed = site.challenges.claim(token.partition(".")[0])
+    assert claimed is not None
+    assert site.challenges.claim(claimed.id) is None
+    site.challenges.put_back(claimed)
+    assert site.challenges.take("reset", token) == claimed

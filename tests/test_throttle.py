@@ -194,3 +194,13 @@ def test_a_limit_of_nothing_is_refused(name: str) -> None:
     """A limit that lets nothing through, or never ends, is a mistake that names the setting."""
     with pytest.raises(ConfigurationError, match=f"ADMIT_THROTTLE_{name.upper()}"):
         ThrottleSettings(**{name: timedelta(0) if name.endswith("interval") else 0})
+
+
+def test_forgiving() -> None:
+    """What was counted of one name is forgotten, and of no other."""
+    site = Site()
+    for name in ("ada", "bob"):
+        assert site.throttle.allows("codes", name, burst=1, interval=timedelta(hours=1))
+    site.throttle.forgive("codes", "ada")
+    assert site.throttle.allows("codes", "ada", burst=1, interval=timedelta(hours=1))
+    assert not site.throttle.allows("codes", "bob", burst=1, interval=timedelta(hours=1))

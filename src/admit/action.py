@@ -90,6 +90,7 @@ class Action:
     errors: tuple[type[AdmitError], ...]
     link: str | None
     link_field: str
+    goes_on: bool
 
     @property
     def summary(self) -> str:
@@ -126,6 +127,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
     errors: Iterable[type[AdmitError]] = (),
     link: str | None = None,
     link_field: str = "token",
+    goes_on: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Declare a method of a feature to be an action.
 
@@ -146,6 +148,8 @@ def action(  # noqa: PLR0913 -- what an action is made of
         link: The path of the link, with ``<token>`` in it, that leads to the page of this action from a mail. The
             token waits in a cookie, so that the address of the page does not hold it.
         link_field: The field of the input that takes the token.
+        goes_on: Whether it begins something that another request goes on with, or goes on with it: a client without
+            cookies gets a token in a header, and sends it.
 
     .. versionadded:: 0.2
     """
@@ -165,6 +169,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
             errors=tuple(errors),
             link=link,
             link_field=link_field,
+            goes_on=goes_on,
         )
         function.__action__ = declared  # type: ignore[attr-defined]
         return function

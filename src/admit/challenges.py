@@ -72,8 +72,13 @@ class Challenges:
         self._store.add_challenge(challenge, alone=alone)
         return str(token)
 
-    def look(self, kind: str, token: str) -> Challenge:
+    def look(self, kind: str, token: str, *, by: str | None = None) -> Challenge:
         """Return the challenge of this kind that ``token`` opens, and leave it to be taken.
+
+        Args:
+            kind: What it is good for.
+            token: What came back.
+            by: The detail that holds the hash of the secret, where it is another one than the challenge's own.
 
         Raises:
             InvalidChallenge: There is none, or not any more.
@@ -82,7 +87,7 @@ class Challenges:
         found = None if parsed is None else self._store.get_challenge(parsed.id)
         if parsed is None or found is None:
             raise InvalidChallenge(reason="unknown or used")
-        if not tokens.matches(parsed.secret, found.secret_hash) or found.kind != kind:
+        if found.kind != kind or not tokens.matches(parsed.secret, _kept(found, by)):
             raise InvalidChallenge(reason="of another kind, or another's")
         if self._clock() >= found.expires_at:
             raise InvalidChallenge(reason="too old")
@@ -99,6 +104,18 @@ class Challenges:
             raise InvalidChallenge(reason="used at the same moment")
         return taken
 
+    def claim(self, challenge_id: str) -> Challenge | None:
+        """Take a challenge that somebody has shown to be theirs: exactly one caller gets it."""
+        return self._store.take_challenge(challenge_id)
+
+    def put_back(self, challenge: Challenge) -> None:
+        """Keep a challenge that was taken for something that then could not be done."""
+        self._store.add_challenge(challenge)
+
     def void(self, subject: str, *, kind: str | None = None) -> int:
         """Make the subject's challenges worthless, of one kind or all; return how many there were."""
         return self._store.delete_challenges(subject, kind=kind)
+
+
+def _kept(challenge: Challenge, by: str | None) -> bytes:
+    return challenge.secret_hash if by is None else bytes.fromhex(challenge.details[by])

@@ -21,6 +21,7 @@ from admit.errors import ConfigurationError, NotFound
 from admit.events import AccountErased
 from admit.known_devices import KIND
 from admit.model import Ending, EndReason
+from admit.origins import KIND as SIGN_UP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -153,4 +154,5 @@ def _forget_credentials(stores: Stores, account: Account) -> list[str]:
 def _forget_counters(stores: Stores, features: Collection[Feature], account: Account, devices: list[str]) -> None:
     if stores.counters is not None:
         names = [account.id, *(one.key for one in account.identifiers)]
-        throttle.forget(stores.counters, names, kinds=[one.name for one in features], devices=devices)
+        kinds = [SIGN_UP, *(one.name for one in features)]
+        throttle.forget(stores.counters, names, kinds=kinds, devices=devices)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from admit.events import Events
     from admit.findings import Finding
     from admit.model import Account, Admitted, Client, Session
+    from admit.sign_ups import SignUp
     from admit.store import Stores
 
 __all__ = [
@@ -145,6 +146,37 @@ class Feature(Settings):
         Otherwise a cookie would tell what the answer does not.
         """
         del ctx
+
+    def hold(self, ctx: Context, sign_up: SignUp) -> bool:
+        """Keep a sign-up with a mail address until that is confirmed; ``False`` if this feature does not do that.
+
+        Args:
+            ctx: The request.
+            sign_up: What somebody has signed up with; there is no account yet.
+        """
+        del ctx, sign_up
+        return False
+
+    def turn_away(self, ctx: Context, owner: Account, *, is_mailed: bool) -> bool:
+        """Tell the owner of an address that somebody has signed up with it; ``False`` if this feature does not do that.
+
+        Args:
+            ctx: The request, which must not tell that there is an account.
+            owner: The account.
+            is_mailed: Whether a mail may be sent; otherwise it is made and sent to nobody.
+        """
+        del ctx, owner, is_mailed
+        return False
+
+    def confirmation(self, ctx: Context, account: Account) -> str | None:
+        """Return a link by which the owner of an account's mail address can confirm it, if this feature offers one.
+
+        Args:
+            ctx: The request, of whoever asked for the mail.
+            account: The account, or :meth:`Context.nobody`, for whom as much is done.
+        """
+        del ctx, account
+        return None
 
     def recover(self, ctx: Context, account: Account) -> str | None:
         """Return a link that lets the owner of an address regain the account, if this feature offers one.

@@ -267,7 +267,8 @@ class Challenge:
     secret_hash: bytes = field(repr=False)
     created_at: datetime
     expires_at: datetime
-    details: Mapping[str, str] = field(default_factory=dict[str, str])
+    # A sign-up that waits has the hash of a password in it.
+    details: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     authentications: tuple[Authentication, ...] = ()
 
 

@@ -16,6 +16,7 @@ from admit.changing import change_account
 from admit.errors import InvalidInput, Text
 from admit.events import AccountClosed, AccountCreated, AccountLocked, AccountUnlocked
 from admit.model import Account
+from admit.origins import OPERATOR, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,7 +67,12 @@ def new_account(
 
 
 def create_account(
-    gate: Gate, accounts: AccountStore, account: Account, *credentials: Credential, method: str = "operator"
+    gate: Gate,
+    accounts: AccountStore,
+    account: Account,
+    *credentials: Credential,
+    method: str = OPERATOR,
+    by_owner: bool = False,
 ) -> Account:
     """Keep a new account and its first credentials, tell of it, and return it as it is kept.
 
@@ -76,15 +82,16 @@ def create_account(
         account: The account.
         credentials: What its owner logs in with.
         method: What made it, for the record.
+        by_owner: Whether its owner made it, by signing up.
 
     Raises:
         IdentifierTaken: Another account has one of its names.
 
     .. versionadded:: 0.2
     """
-    made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=method)
+    made = AccountCreated(at=account.created_at, subject=account.id, method=method, by=None if by_owner else method)
     with gate.events.telling(made) as told:
-        kept = accounts.add_account(account, *credentials)
+        kept = accounts.add_account(account, *(one if by_owner else set_up(one, method) for one in credentials))
     if kept.id == account.id:
         told.publish()
     else:  # the application's own database has made another, and keeps no events

@@ -155,6 +155,10 @@ class Throttle:
         """
         return not self._spend(Counter(kind, _key(kind, name), interval, burst))
 
+    def forgive(self, kind: str, name: str) -> None:
+        """Forget what :meth:`allows` has counted."""
+        self._counters.reset_count(_key(kind, name))
+
     def settle(self, counter: Counter, *, for_good: bool) -> None:
         """Put a counter at rest, or give back the one unit that a try has taken."""
         if for_good:

@@ -25,6 +25,7 @@ from admit.features.password_reset import PasswordReset
 from admit.features.reauthenticate import Reauthenticate
 from admit.features.registration import Registration
 from admit.flask import LoginManager, current_user, fresh_login_required, login_required
+from admit.operations import new_account
 from admit.testing import Clock
 
 if TYPE_CHECKING:
@@ -168,6 +169,11 @@ class Site:
         last = next(one for one in reversed(found) if one is not None)
         return last[1]
 
+    def code(self, address: str) -> str:
+        """Return the code in the last mail to an address."""
+        found = re.findall(r"^\d{4} \d{4}$", self.mails_to(address)[-1].text, re.MULTILINE)
+        return str(found[-1])
+
     def mailed_token(self, address: str, kind: str) -> str:
         """Return the token of the last link of one kind in the mails to an address, the kind being its path."""
         link = re.compile(rf"{re.escape(ORIGIN)}/account/{kind}/([\w.-]+)")
@@ -187,6 +193,14 @@ class Site:
         confirmed = browser.post("/verify", {"token": self.token(address)})
         assert confirmed.json == {"next": "sign_in", "url": None}
         return self.account(address)
+
+    def unconfirmed(self, address: str, password: str = PASSWORD) -> Account:
+        """Make an account whose address nobody has confirmed, and of which nobody knows who has made it."""
+        account = new_account(at=self.clock(), email=address)
+        with self.app.test_request_context(base_url=ORIGIN):
+            ctx = self.accounts.context()
+            kept: Account = self.accounts.store.add_account(account, ctx.secret_keeper().enroll(ctx, account, password))
+        return kept
 
     def signed_in(self, address: str, password: str = PASSWORD, *, remember: bool = False, at: str = "") -> Browser:
         """Return a browser that is logged in."""

@@ -192,8 +192,9 @@ def test_046_enumeration() -> None:
     site.member(ADA)
     site.member(BOB)
     site.sign_up("waiting@people.example")
+    site.unconfirmed("unconfirmed@people.example")
     found = {}
-    for address in ("free@people.example", BOB, "waiting@people.example"):
+    for address in ("free@people.example", BOB, "waiting@people.example", "unconfirmed@people.example"):
         ada = site.signed_in(ADA)
         store.calls.clear()
         site.mails.clear()

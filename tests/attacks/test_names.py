@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -158,20 +159,24 @@ def test_071_mass_assignment(site: Site, name: str) -> None:
         assert answer.status_code == 422
         assert list(answer.json["fields"]) == [name]
     assert site.account(BOB) is None
-    site.sign_up(BOB)
-    made = site.account(BOB)
-    assert (made.roles, made.is_verified, made.revision) == (frozenset(), False, 0)
+    made = site.member(BOB)
+    assert (made.roles, made.locked_at, made.revision) == (frozenset(), None, 0)
 
 
 def test_072_sign_ups_at_once(new_site: Callable[..., Site]) -> None:
-    """Of eight sign-ups with one address at the same moment all are answered alike, and one account is made."""
+    """Of eight sign-ups with one address at the same moment all are answered alike, and one becomes an account."""
     features = [one for one in all_features() if one.name != "password"]
-    site = new_site([*features, Password(logins_at_once=16)])
+    site = new_site([*features, Password(logins_at_once=16)], ADMIT_THROTTLE_MAILS_PER_HOUR=8)
+    browsers = [site.browser(f"198.51.100.{number}") for number in range(8)]
     body = {"email": BOB, "password": PASSWORD}
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda browser: browser.post("/sign-up", body), [site.browser() for _ in range(8)]))
-    assert [answer.status_code for answer in answers] == [202] * 8
-    assert len({repr(told(answer)) for answer in answers}) == 1
+        answers = list(threads.map(lambda browser: browser.post("/sign-up", body), browsers))
+        assert [answer.status_code for answer in answers] == [202] * 8
+        assert len({repr(told(answer)) for answer in answers}) == 1
+        assert site.accounts.store.count_accounts() == 0
+        links = [re.findall(r"/account/verify/([\w.-]+)", mail.text)[0] for mail in site.mails_to(BOB)]
+        confirmed = list(threads.map(lambda browser, link: browser.post("/verify", {"token": link}), browsers, links))
+    assert sorted(answer.status_code for answer in confirmed) == [200] + [401] * 7
     assert site.accounts.store.count_accounts() == 1
 
 
@@ -229,8 +234,10 @@ def _states(site: Site) -> dict[str, str]:
     credentials = site.accounts.credentials
     credentials.delete_credential(credentials.get_credential("password", site.account(names["passwordless"]).id).id)
     site.sign_up("waiting@people.example")
+    site.unconfirmed("unconfirmed@people.example")
     return names | {
         "open": ADA,
+        "unconfirmed": "unconfirmed@people.example",
         "waiting": "waiting@people.example",
         "unknown": "nobody@people.example",
         "unknown-name": "nobody",
@@ -276,15 +283,17 @@ def test_078_locked_accounts(site: Site, how: str) -> None:
 
 
 def test_076_enumeration_at_sign_up(costs: Costs) -> None:
-    """Signing up with an address that is free, taken or waiting is told alike, with one hash and one mail."""
+    """Signing up with an address that is free, taken or waiting is told and costs alike, with one hash and one mail."""
     costs.site.sign_up(BOB)
+    eve = costs.site.unconfirmed("eve@people.example").email.value
     found = {}
-    for state, name in (("free", "new@people.example"), ("taken", ADA), ("waiting", BOB)):
+    for state, name in (("free", "new@people.example"), ("taken", ADA), ("waiting", BOB), ("unconfirmed", eve)):
         costs.site.mails.clear()
         found[state] = costs.of(lambda one, name=name: one.post("/sign-up", {"email": name, "password": PASSWORD}))
         assert [mail.to for mail in costs.site.mails] == [name], state
         assert found[state][1].count("hasher.hash") == found[state][1].count("add_event") == 1
     assert {state: told(answer) for state, (answer, _) in found.items()} == dict.fromkeys(found, told(found["free"][0]))
+    assert {state: cost for state, (_, cost) in found.items()} == dict.fromkeys(found, found["free"][1])
     assert found["free"][0].status_code == 202
 
 

@@ -78,6 +78,7 @@ def _confirm(tour: Tour) -> None:
     tour.see_problem("link-used")
     _sign_up_elsewhere(tour)
     tour.follow("verify")
+    at(page, "Did you sign up in another browser?")
     fill(page)
     tour.see("confirmed-elsewhere", "Your address is confirmed")
 

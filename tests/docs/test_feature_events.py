@@ -40,15 +40,15 @@ class Codes(Feature):
 class Site:
     """All features, and which events happened while an action of which of them was used."""
 
-    def __init__(self) -> None:
+    def __init__(self, happened: defaultdict[str, set[str]], *, confirms_first: bool = False) -> None:
         self.outbox: list[Message] = []
         self.heard: list[Event] = []
-        self.happened: defaultdict[str, set[str]] = defaultdict(set)
+        self.happened = happened
         events = Events()
         events.subscribe(Event, self.heard.append)
         self.app = Flask("site")
         self.app.testing = True
-        self.app.config.update(ADMIT_MAIL_VERIFICATION_REQUIRED=False, ADMIT_THROTTLE_MAILS_PER_HOUR=100)
+        self.app.config.update(ADMIT_MAIL_VERIFICATION_REQUIRED=confirms_first, ADMIT_THROTTLE_MAILS_PER_HOUR=100)
         self.manager = LoginManager(
             self.app, store="memory:", features=[*catalogue().values(), Codes()], mail=self.outbox.append, events=events
         )
@@ -154,11 +154,23 @@ def walk_on(site: Site) -> None:
     site.use(site.client(), "activity.show")
 
 
+def walk_waiting(site: Site) -> None:
+    """Sign up where an address has to be confirmed first, with one that is free and with one that is taken by then."""
+    here, other = site.client(), site.client()
+    for client in (here, other):
+        site.use(client, "registration.sign_up", email=ADA, password=FIRST)
+    site.use(here, "mail_verification.request", email=ADA)
+    site.use(here, "mail_verification.enter", code="00000000")
+    site.use(here, "mail_verification.confirm", token=site.token())
+    site.use(other, "mail_verification.request", email=ADA)
+
+
 def test_the_events_of_a_feature_are_those_that_happen() -> None:
     """Using all actions publishes exactly the events that the pages name, feature by feature."""
-    site = Site()
+    site = Site(defaultdict(set))
     walk(site)
     walk_by_mail(site)
     walk_on(site)
+    walk_waiting(Site(site.happened, confirms_first=True))
     named = {name: {event.__name__ for event in events_of(feature)} for name, feature in catalogue().items()}
     assert dict(site.happened) == named

@@ -260,3 +260,18 @@ def test_without_swagger_ui_there_is_no_such_page(monkeypatch: pytest.MonkeyPatc
 def test_every_operation_says_what_it_is(wanted: str) -> None:
     """Nothing that a reader or a generator needs is missing anywhere."""
     assert all(operation.get(wanted) for operation in operations(description(everything())))
+
+
+def test_what_goes_on_is_described() -> None:
+    """Actions that begin something, or go on with it, name the header for clients without cookies, in and out."""
+    app = Flask("site")
+    app.testing = True
+    manager: LoginManager[Any] = LoginManager(app, store="memory:", features=everything(), mail=print)
+    paths = describe(manager.keeper.accounts)["paths"]  # type: ignore[union-attr]
+    for path in ("/sign-up", "/verify/request", "/verify/code", "/sign-in"):
+        described = paths[f"/api/account{path}"]["post"]
+        names = {one["name"] for one in described["parameters"]}
+        assert names == {"Admit-Carrier", "Admit-Pending"}
+        [success] = (one for status, one in described["responses"].items() if status.startswith("2"))
+        assert "Admit-Pending" in success["headers"]
+    assert "parameters" not in paths["/api/account/password-reset"]["post"]

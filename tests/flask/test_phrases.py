@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from admit.errors import Text
-from admit.flask.phrases import ago, counted, date, duration, phrases, sentence, when
+from admit.flask.phrases import ago, counted, date, duration, hello, phrases, sentence, when
+from admit.operations import new_account
 
 AT = datetime(2026, 11, 24, 16, 40, 7, tzinfo=UTC)
 TAGS = "<b>&\"'{0}{x.y}"
@@ -97,3 +98,19 @@ def test_templates_get_them_by_name() -> None:
     assert phrases("de")["_"]("Sign in") == "Anmelden"
     assert phrases("de").keys() == {"_", "ngettext", "date", "when", "duration"}
     assert phrases("en", AT)["ago"](AT) == ago("en", AT, AT)
+
+
+@pytest.mark.parametrize(
+    ("email", "username", "verified", "said"),
+    [
+        ("ada@example.org", None, True, "Hello ada@example.org,"),
+        ("ada@example.org", "first.last", True, "Hello first.last,"),
+        ("ada@example.org", "claim-now.www.evil.example", True, "Hello,"),
+        ("ada@example.org", "ada", False, "Hello,"),
+        (None, "ada", True, "Hello,"),
+    ],
+)
+def test_greetings(email: str | None, username: str | None, said: str, *, verified: bool) -> None:
+    """A mail has a name in it only if its address is confirmed, and none that could be a link."""
+    account = new_account(at=datetime(2026, 1, 1, tzinfo=UTC), email=email, username=username, verified=verified)
+    assert hello("en", account) == said

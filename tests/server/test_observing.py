@@ -31,7 +31,7 @@ def test_an_operator_reads_the_metrics(make: Callable[..., Flask]) -> None:
     assert client.get("/metrics", headers=there).status_code == 401
     answer = client.get("/metrics", headers={**there, "Authorization": f"Bearer {TOKEN}"})
     assert 'admit_logins_total{method="password",outcome="success"}' in answer.text
-    assert 'admit_events_total{event="account_created"}' in answer.text
+    assert 'admit_events_total{event="sign_up_waits"}' in answer.text
     assert "ada" not in answer.text.replace("python_info", "")
     assert client.get("/account/login", headers=there).status_code == 400
 

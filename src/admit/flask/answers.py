@@ -9,7 +9,7 @@ import msgspec
 from flask import current_app
 from werkzeug.exceptions import HTTPException
 
-from admit import errors
+from admit import errors, sign_ups
 from admit.errors import (
     AdmitError,
     IdentifierTaken,
@@ -141,8 +141,9 @@ def settle(accounts: Accounts, ctx: Context, response: Response) -> Response:
     if ctx.leaves:
         accounts.keeper.end()
     if accounts.keeper.stay().carrier == "bearer":
-        if ctx.pending is not None:
-            response.headers[PENDING_HEADER] = ctx.pending.token
+        pending = ctx.pending.token if ctx.pending is not None else ctx.keeps.get(sign_ups.KIND)
+        if pending:
+            response.headers[PENDING_HEADER] = pending
         return response
     _put_cookies(accounts.keeper.cookie, ctx, response)
     return response

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from admit.errors import ConfigurationError
-from admit.flask.phrases import phrases
+from admit.flask.phrases import hello, phrases
 from admit.mail import Message, is_address
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Mailing:
         go to, as an adopted table may hold one: the mail is made all the same, and sent to nobody.
         """
         ours = {"site_name": self.site_name, "site_url": self.base, "language": language, **phrases(language)}
+        ours["hello"] = partial(hello, language)
         environment = self._app.jinja_env
         text = environment.get_template(f"{mail}.txt").render(values, **ours)
         html = environment.get_template(f"{mail}.html").render(values, **ours)

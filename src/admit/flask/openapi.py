@@ -6,12 +6,11 @@ forbids, and holds each answer to it.
 
 from __future__ import annotations
 
-import inspect
 import re
 from http import HTTPStatus
 from importlib import metadata
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,7 +28,9 @@ from admit.errors import (
     UnsupportedBody,
 )
 from admit.feature import Demand, Face, Signed
+from admit.flask.accounts import PENDING_HEADER
 from admit.flask.blueprint import CARRIER
+from admit.flask.prose import prose
 from admit.flask.session_cookie import TOKEN_HEADER, secure_name
 from admit.model import EndReason
 
@@ -46,12 +47,6 @@ _PLACE = "#/components/schemas/{name}"
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 _PART = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
 
-#: Marks of Sphinx, which mean nothing to a reader of the description.
-_ROLE = re.compile(r":\w+:`~?\.?([^`]+)`|``([^`]+)``")
-# What is for developers begins with a directive, or with the name of a section.
-_FOR_DEVELOPERS = re.compile(r"(?:^|\n)(?:\.\. |(?:Args|Raises|Returns|Yields):\n)")
-_SENTENCE = re.compile(r"(.+?[.?!])(?:\s+|$)(.*)", re.DOTALL)
-
 #: What any request may get that sends something.
 _OF_BODIES: tuple[type[AdmitError], ...] = (MalformedBody, BodyTooLarge, UnsupportedBody, InvalidInput)
 
@@ -59,7 +54,9 @@ _ABOUT = """Accounts: signing up, signing in, and what belongs to it.
 
 A browser is given its session in a cookie. A client without cookies sends `Admit-Carrier: bearer` when it signs in,
 finds its token in the header `Admit-Token` of the answer, and sends it as a bearer token from then on; whenever an
-answer has that header again, the token in it takes the place of the one before.
+answer has that header again, the token in it takes the place of the one before. What is begun in one request and gone
+on with in another, such as a sign-up whose address is yet to be confirmed, has a token of its own in the header
+`Admit-Pending` of the answer; such a client sends it in the same header with what goes on.
 
 What was refused is said in a problem document (RFC 9457), whose `code` is stable."""
 
@@ -85,17 +82,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     methods: list[ProblemMethod] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Prose(NamedTuple):
-    """What a docstring says to somebody who only calls: its first sentence, and the rest."""
-
-    summary: str
-    rest: str
-
-    @property
-    def text(self) -> str:
-        return "\n\n".join(filter(None, self))
-
-
 def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of an application's accounts.
 
@@ -115,7 +101,7 @@ def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]
     return {
         "openapi": "3.1.0",
         "info": {"title": accounts.mailing.site_name, "version": metadata.version("admit"), "description": _ABOUT},
-        "tags": [{"name": name, "description": _prose(type(accounts.features[name])).text} for name in tagged],
+        "tags": [{"name": name, "description": prose(type(accounts.features[name])).text} for name in tagged],
         "paths": paths,
         "components": {
             "schemas": schemas.components,
@@ -146,7 +132,7 @@ class _Schemas:
         found, self.components = msgspec.json.schema_components(kinds, ref_template=_PLACE)
         self._found: dict[Any, dict[str, Any]] = dict(zip(kinds, found, strict=True))
         for schema in self.components.values():
-            schema["description"] = _prose(schema.get("description", "")).text
+            schema["description"] = prose(schema.get("description", "")).text
         sent = _reachable([self._found[kind] for kind in inputs], self.components)
         for name, schema in self.components.items():
             _put_defaults_into_words(schema, is_sent=name in sent)
@@ -185,7 +171,7 @@ def _put_defaults_into_words(schema: dict[str, Any], *, is_sent: bool) -> None:
 
 def _operation(bound: Bound, schemas: _Schemas) -> dict[str, Any]:
     action = bound.action
-    summary, description = _prose(action.function)
+    summary, description = prose(action.function)
     described: dict[str, Any] = {
         "operationId": f"{bound.feature.name}_{action.name}",
         "tags": [bound.feature.name],
@@ -208,10 +194,14 @@ def _parameters(action: Action) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _PART} for name in action.arguments
     ]
-    if _logs_in(action):
-        schema = {"type": "string", "enum": ["bearer"]}
-        words = f"Asks for the session token in the header {TOKEN_HEADER}, and not in a cookie."
+    if _logs_in(action) or action.goes_on:
+        schema: dict[str, Any] = {"type": "string", "enum": ["bearer"]}
+        named = " and ".join([TOKEN_HEADER] * _logs_in(action) + [PENDING_HEADER] * action.goes_on)
+        words = f"Asks for tokens in headers ({named}), and not in cookies."
         parameters.append({"name": CARRIER, "in": "header", "description": words, "schema": schema})
+    if action.goes_on:
+        words = f"What an earlier answer had in its header {PENDING_HEADER}, from a client without cookies."
+        parameters.append({"name": PENDING_HEADER, "in": "header", **_header(words)})
     return parameters
 
 
@@ -224,12 +214,16 @@ def _success(action: Action, schemas: _Schemas) -> dict[str, Any]:
     if output is NoneType:
         return {str(HTTPStatus.NO_CONTENT.value): {"description": "Done."}}
     described: dict[str, Any] = {
-        "description": _prose(output).text or "Done.",
+        "description": prose(output).text or "Done.",
         "content": {"application/json": {"schema": schemas.of(output)}},
     }
+    headers: dict[str, str] = {}
     if _logs_in(action) or action.demands is not Demand.NOTHING:
-        words = "The session token from now on, for a client that carries it in a bearer header."
-        described["headers"] = {TOKEN_HEADER: {"description": words, "schema": {"type": "string"}}}
+        headers[TOKEN_HEADER] = "The session token from now on, for a client that carries it in a bearer header."
+    if action.goes_on:
+        headers[PENDING_HEADER] = "With what to go on, for a client without cookies: if something is begun, or anew."
+    if headers:
+        described["headers"] = {name: _header(words) for name, words in headers.items()}
     return {str(action.status): described}
 
 
@@ -268,8 +262,12 @@ def _refusal(status: int, errors: Iterable[type[AdmitError]], schemas: _Schemas)
         described["headers"] = {"Retry-After": {"description": words, "required": True, "schema": whole}}
     elif status == HTTPStatus.UNAUTHORIZED:
         words = "The scheme, which makes no browser open a dialogue of its own."
-        described["headers"] = {"WWW-Authenticate": {"description": words, "schema": {"type": "string"}}}
+        described["headers"] = {"WWW-Authenticate": _header(words)}
     return described
+
+
+def _header(words: str) -> dict[str, Any]:
+    return {"description": words, "schema": {"type": "string"}}
 
 
 def _example(error: type[AdmitError], code: str) -> dict[str, Any]:
@@ -281,14 +279,3 @@ def _example(error: type[AdmitError], code: str) -> dict[str, Any]:
         "code": code,
         "error": error.message,
     }
-
-
-def _prose(described: object) -> _Prose:
-    """Return what a docstring says, without the marks of Sphinx and without what is for developers."""
-    text = described if isinstance(described, str) else inspect.getdoc(described) or ""
-    text = _FOR_DEVELOPERS.split(inspect.cleandoc(text))[0].strip()
-    text = _ROLE.sub(lambda found: f"`{(found[1] or found[2]).rpartition('.')[2]}`", text)
-    # A paragraph is one line, since some readers keep line breaks.
-    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
-    found = _SENTENCE.match(text)
-    return _Prose(found[1], found[2].strip()) if found else _Prose(text, "")

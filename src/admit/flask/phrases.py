@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from admit.flask.languages import catalog, said
+from admit.hosts import is_like_host
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from babel import Locale
 
-__all__ = ["ago", "counted", "date", "duration", "phrases", "sentence", "when"]
+    from admit.model import Account
+
+__all__ = ["ago", "counted", "date", "duration", "hello", "phrases", "sentence", "when"]
 
 #: English has the day before the month in most of the world, and so that nobody takes one for the other.
 _LOCALES = {"en": "en_GB"}
@@ -89,6 +92,19 @@ def duration(language: str, /, **span: float) -> str:
     from babel.dates import format_timedelta
 
     return format_timedelta(timedelta(**span), threshold=_THRESHOLD, locale=_locale(language))
+
+
+def hello(language: str, account: Account, /) -> str:
+    """Return the greeting of a mail to the owner of an account.
+
+    Whoever signs up with somebody else's address chooses the name in the mail to them, so that it has none as long as
+    nobody has confirmed the address, and no user name in it ever becomes a link.
+    """
+    is_confirmed = account.email is not None and account.email.verified_at is not None
+    is_a_name = account.username is None or not is_like_host(account.username.value)
+    if not is_confirmed or not is_a_name:
+        return said("Hello,", language)
+    return said("Hello {name},", language).format(name=account.label)
 
 
 def _machine(at: datetime) -> str:

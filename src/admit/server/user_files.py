@@ -20,6 +20,7 @@ from admit import foreign_hashes
 from admit.errors import IdentifierTaken, StoreError
 from admit.flask.context import application
 from admit.flask.printing import as_json, print_row
+from admit.origins import set_up
 from admit.server.pages import accounts_of
 from admit.server.user_rows import BadRow, Line, account_of, lines, parser, refuse_address, row_of, written
 from admit.stores.sql import SqlStore
@@ -207,7 +208,7 @@ def _credentials(accounts: Accounts, account: Account, row: Row, now: datetime) 
         objection = foreign_hashes.cost_objection(row.password_hash) or "This is of no form that can be verified."
         message = f"password_hash: {objection}"
         raise BadRow(message)
-    return [credential if row.adopted else replace(credential, details={})]
+    return [set_up(credential if row.adopted else replace(credential, details={}), "import")]
 
 
 def _takes_addresses(accounts: Accounts) -> bool:

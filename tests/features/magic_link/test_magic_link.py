@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from admit import identifiers, policy, tokens
+from admit import identifiers, origins, policy, tokens
 from admit.errors import ConfigurationError
 from admit.events import LoginFailed, Throttling
 from admit.features.magic_link import MagicLink, MailProven
@@ -307,6 +307,17 @@ def test_an_address_that_nobody_had_confirmed(site: Site, face: str) -> None:
     assert site.store.get_challenge(reset.partition(".")[0]) is None
     assert site.client(face).log_in("new@example.org").status_code == 401
     assert [event.subject for event in site.of(MailProven)] == [account.id]
+
+
+def test_an_account_of_an_operator(site: Site, face: str) -> None:
+    """What an operator has set up is no squatter's, and stands after the address was confirmed by a login."""
+    account = site.account("new@example.org", verified=False)
+    [phrase] = site.store.list_credentials(account.id)
+    site.store.replace_credential(phrase, origins.set_up(phrase, origins.OPERATOR))
+    owner = site.client(face)
+    use(owner, ask(site, owner, "new@example.org")[0])
+    assert site.store.get_account(account.id).is_verified
+    assert site.client().log_in("new@example.org").status_code == 200
 
 
 def test_a_squatter_who_is_logged_in(site: Site, face: str) -> None:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
-from admit.errors import ConfigurationError, IdentifierTaken
+from admit import sign_ups, tokens
+from admit.errors import ConfigurationError, IdentifierTaken, InvalidChallenge, StoreError
 from admit.events import AccountCreated
-from admit.feature import Feature
+from admit.feature import Context, Face, Feature, Reply, action
 from admit.features.registration import Registration, SignUp
 from tests.features.conftest import PHRASE, Phrases, Site
 
 if TYPE_CHECKING:
-    from admit.feature import Context
     from admit.model import Account
+    from tests.features.conftest import Client
+
+
+class LinkForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The token of a link."""
+
+    token: str
+    username: str | None = None
 
 
 class Confirming(Feature):
-    """Wants addresses confirmed, and marks the browser, as a feature of one's own might."""
+    """Lets sign-ups wait until their address is confirmed, as a feature of one's own might."""
 
     name = "confirming"
 
@@ -29,15 +39,36 @@ class Confirming(Feature):
         """Accounts can be used only once their address is confirmed."""
         return True
 
-    def welcome(self, ctx: Context, account: Account) -> bool:
-        """Send something."""
-        ctx.keeps["confirming"] = "a mark"
-        ctx.send(account, "registration/welcome")
+    def hold(self, ctx: Context, sign_up: sign_ups.SignUp) -> bool:
+        """Keep it, and send the link, or have the owner told."""
+        token, _ = sign_ups.keep(ctx, sign_up, timedelta(hours=1))
+        owner = ctx.accounts.find_account(sign_up.key)
+        if owner is not None:
+            return any(one.turn_away(ctx, owner, is_mailed=True) for one in ctx.features.values())
+        address = str(sign_up.account.email and sign_up.account.email.value)
+        url = f"https://app.example/account/confirm/{token}"
+        ctx.post(address, "registration/taken", {"account": sign_up.account, "url": url})
         return True
 
-    def pretend(self, ctx: Context) -> None:
-        """Mark the browser all the same."""
-        ctx.keeps["confirming"] = "another mark"
+    def confirmation(self, ctx: Context, account: Account) -> str:
+        """Return a link."""
+        return f"https://app.example/account/confirm/{account.id or 'nobody'}"
+
+    @action("POST", "/confirm", title="Confirm", faces=[Face.JSON])
+    def confirm(self, ctx: Context, form: LinkForm) -> Reply[None]:
+        """Make the account."""
+        waiting = sign_ups.at_link(ctx, form.token)
+        if waiting is None:
+            raise InvalidChallenge
+        sign_ups.complete(ctx, waiting, username=form.username)
+        return Reply(None)
+
+
+def confirm(site: Site, link: str, client: Client | None = None, **fields: str) -> int:
+    """Confirm an address by a link, in a client that has not been here unless one is given."""
+    client = client or site.client()
+    token = link.rpartition("/")[2]
+    return client.http.post("/api/account/confirm", json={"token": token, **fields}).status_code
 
 
 def site_with(*features: Feature, **settings: Any) -> Site:
@@ -73,21 +104,45 @@ def test_a_taken_address_is_not_told(face: str, features: tuple[Feature, ...]) -
     assert (fresh.status_code, fresh.data) == (taken.status_code, taken.data)
     assert [name for name, _ in fresh.headers] == [name for name, _ in taken.headers]
     assert sorted(mail.to for mail in site.mails) == ["fresh@example.org", "taken@example.org"]
-    assert site.store.count_accounts() == 2
+    assert site.store.count_accounts() == (1 if features else 2)
     assert site.client().log_in("taken@example.org").status_code == 200
 
 
-def test_an_address_that_nobody_confirmed_gives_way() -> None:
-    """Where addresses have to be confirmed, the next who signs up with one takes the place of who never did."""
+def test_there_is_no_account_before_its_address_is_confirmed() -> None:
+    """Where addresses have to be confirmed there is an account only then, and of two sign-ups exactly one is."""
     site = site_with(Phrases(), Confirming())
     squatter, owner = site.client(), site.client()
     squatter.send("/sign-up", email="victim@example.org", password="the squatter's phrase")
-    [first] = site.store.list_accounts()
     owner.send("/sign-up", email="victim@example.org", password=PHRASE)
-    [second] = site.store.list_accounts()
-    assert second.id != first.id
+    assert site.store.count_accounts() == 0
+    assert not site.of(AccountCreated)
+    first, second = site.links()
+    assert confirm(site, second, owner) == 204
+    assert confirm(site, first, squatter) == 401
+    [account] = site.store.list_accounts()
+    [event] = site.of(AccountCreated)
+    assert (event.subject, event.method, event.by) == (account.id, "registration", None)
+    assert account.is_verified
     assert squatter.log_in("victim@example.org", "the squatter's phrase").status_code == 401
-    assert owner.log_in("victim@example.org").json["code"] == "verification_required"
+    assert owner.log_in("victim@example.org").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"roles": frozenset({"admin"})}, {"locked_at": datetime(2026, 1, 1, tzinfo=UTC)}], ids=str
+)
+@pytest.mark.parametrize("features", [(), (Phrases(), Confirming())], ids=["any", "confirmed only"])
+def test_no_account_is_changed_by_a_sign_up(features: tuple[Feature, ...], changes: dict[str, Any]) -> None:
+    """An account that nobody has confirmed stays as it is, whoever made it, and its owner gets a way to confirm it."""
+    site = site_with(*features)
+    account = site.account("made@example.org", verified=False, **changes)
+    kept = site.store.get_account(account.id), site.store.list_credentials(account.id)
+    answer = site.client().send("/sign-up", email="made@example.org", password="another phrase")
+    assert answer.status_code == 202
+    assert (site.store.get_account(account.id), site.store.list_credentials(account.id)) == kept
+    assert site.store.count_accounts() == 1
+    [mail] = site.mails
+    can_confirm = bool(features) and "locked_at" not in changes
+    assert (f"account/confirm/{account.id}" in mail.text) == can_confirm == (account.id in mail.html)
 
 
 def test_an_address_in_use_does_not_give_way() -> None:
@@ -111,17 +166,33 @@ def test_user_names(face: str) -> None:
 
 
 def test_both_names(face: str) -> None:
-    """With both, an account is found by either; a user name is not taken from who holds it."""
+    """With both, an account is found by either; a user name is nobody's before the address is confirmed."""
     site = site_with(Phrases(), Confirming(), identifiers=("email", "username"))
-    client = site.client(face)
-    client.send("/sign-up", email="g@example.org", username="grace", password=PHRASE)
+    client, other = site.client(face), site.client(face)
+    for one, email in ((client, "g@example.org"), (other, "other@example.org")):
+        assert one.send("/sign-up", email=email, username="grace", password=PHRASE).status_code in {200, 202}
+    assert site.store.find_account("grace") is None
+    first, second = site.links()
+    assert confirm(site, first, client) == 204
+    assert (
+        site.client(face).send("/sign-up", email="x@example.org", username="grace", password=PHRASE).status_code == 409
+    )
     [account] = site.store.list_accounts()
     assert site.store.find_account("grace") == site.store.find_account("g@example.org") == account
-    taken = client.send("/sign-up", email="other@example.org", username="grace", password=PHRASE)
-    assert taken.status_code == 409
-    again = client.send("/sign-up", email="g@example.org", username="grace", password=PHRASE)
-    assert again.status_code in {200, 202}
-    assert site.store.count_accounts() == 1
+    assert confirm(site, second, other) == 409
+    assert confirm(site, second, other, username="no name") == 422
+    assert confirm(site, second, other, username="GRACE") == 409
+    assert confirm(site, second, other, username="hopper") == 204
+    assert other.log_in("hopper").status_code in {200, 303}
+    assert other.is_in
+
+
+def test_a_user_name_that_nobody_asked_for() -> None:
+    """Where accounts have no user names, none can be had by confirming an address."""
+    site = site_with(Phrases(), Confirming())
+    client = site.client()
+    client.send("/sign-up", email="g@example.org", password=PHRASE)
+    assert confirm(site, site.links()[-1], client, username="grace") == 422
 
 
 @pytest.mark.parametrize(
@@ -203,6 +274,58 @@ def test_invitations(face: str) -> None:
     assert site.store.count_accounts() == 1
 
 
+def test_an_invitation_for_an_account_that_waits() -> None:
+    """Where addresses are confirmed an invitation is used up then, by one of all who have signed up with it."""
+    registration = Registration(mode=SignUp.INVITATION)
+    site = Site(registration, Phrases(), Confirming())
+    token, clients = registration.invite(site.gate), [site.client(), site.client()]
+    for number, client in enumerate(clients):
+        answer = client.send("/sign-up", email=f"{number}@example.org", password=PHRASE, invitation=token)
+        assert answer.status_code == 202
+    first, second = site.links()
+    assert confirm(site, first, clients[0]) == 204
+    assert confirm(site, second, clients[1]) == 401
+    assert site.store.count_accounts() == 1
+    answer = site.client().send("/sign-up", email="c@example.org", password=PHRASE, invitation=token)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("fault", [StoreError("down"), IdentifierTaken()])
+def test_an_invitation_outlives_what_fails(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """An account that could not be made, at once or by a confirmation, leaves the invitation and the sign-up."""
+    registration = Registration(mode=SignUp.INVITATION, identifiers=("email", "username"))
+    for features in ((Phrases(),), (Phrases(), Confirming())):
+        site = Site(registration, *features)
+        client, token = site.client(), registration.invite(site.gate)
+        fields = {"email": "a@example.org", "username": "ada", "password": PHRASE, "invitation": token}
+
+        def try_it(site: Site = site, client: Client = client, fields: dict[str, str] = fields) -> int:
+            sent = client.send("/sign-up", **fields).status_code
+            return confirm(site, site.links()[-1], client) if site.links() and sent == 202 else sent
+
+        with monkeypatch.context() as patch:
+            patch.setattr(site.store, "add_account", lambda *_, fault=fault: _raise(fault))
+            assert try_it() in {409, 503}
+        assert site.store.count_accounts() == 0
+        assert try_it() in {202, 204}
+        assert site.store.count_accounts() == 1
+
+
+def test_a_used_invitation_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invitation that somebody else uses after it was looked at makes no second account."""
+    registration = Registration(mode=SignUp.INVITATION)
+    site = Site(registration, Phrases())
+    token = registration.invite(site.gate)
+    monkeypatch.setattr(site.store, "take_challenge", lambda _: None)
+    answer = site.client().send("/sign-up", email="a@example.org", password=PHRASE, invitation=token)
+    assert answer.status_code == 401
+    assert site.store.count_accounts() == 0
+
+
+def _raise(fault: Exception) -> None:
+    raise fault
+
+
 def test_an_invitation_as_a_link() -> None:
     """A browser that came by the link of an invitation has it, and the address bar does not show it."""
     registration = Registration(mode=SignUp.INVITATION)
@@ -215,11 +338,23 @@ def test_an_invitation_as_a_link() -> None:
 
 
 def test_without_a_feature_that_keeps_secrets(face: str) -> None:
-    """Where nothing keeps passwords, an account is made without one, and one that is sent is refused."""
+    """Where nothing keeps passwords, an account is made without one, wherever it is confirmed."""
     site = site_with(Confirming())
     assert site.client(face).send("/sign-up", email="a@example.org", password=PHRASE).status_code == 422
     assert site.client(face).send("/sign-up", email="a@example.org").status_code in {200, 202}
+    assert confirm(site, site.links()[-1]) == 204
     assert site.store.count_accounts() == 1
+
+
+def test_the_mark_of_a_sign_up(face: str) -> None:
+    """An account that is made at once notes that a sign-up made it, and of the browser that did only a hash."""
+    site = site_with()
+    client = site.client(face)
+    client.send("/sign-up", email="a@example.org", password=PHRASE)
+    [account] = site.store.list_accounts()
+    [mark] = [one for one in site.store.list_credentials(account.id) if one.kind == sign_ups.KIND]
+    kept = client.http.get_cookie("admit-kept-sign_up")
+    assert tokens.hash_secret(kept.value).hex() == mark.secret
 
 
 @pytest.mark.parametrize("names", [(), ("phone",), ("email", "phone")])
@@ -229,10 +364,10 @@ def test_accounts_need_a_name(names: tuple[str, ...]) -> None:
         Registration(identifiers=names)
 
 
-class Confirming(Feature):
+class Demanding(Feature):
     """Lets nobody in whose address is not confirmed."""
 
-    name = "confirming"
+    name = "demanding"
     demands_verified = True
 
 
@@ -240,7 +375,7 @@ class Confirming(Feature):
     ("settings", "others", "severity"),
     [
         ({}, {}, "warning"),
-        ({}, {"confirming": Confirming()}, "ok"),
+        ({}, {"demanding": Demanding()}, "ok"),
         ({"mode": SignUp.INVITATION}, {}, "ok"),
         ({"identifiers": ("username",)}, {}, "ok"),
     ],

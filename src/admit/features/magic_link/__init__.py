@@ -7,7 +7,7 @@ is typed into that very browser, a few times, and is counted as a password is; e
 until there is a newer one; and a mail proves no factor, so that whoever has enrolled a second one is asked for it.
 
 A login by mail proves that the address is the person's. If nobody had confirmed it before, whatever was set up until
-then may be a squatter's and is void: password, second factor, sessions.
+then may be a squatter's and is void: password, second factor, sessions. What an operator has set up is not.
 
 Source: NIST SP 800-63B-4, sections 3.1.3.1 (mail is no authenticator of its own) and 3.1.3.2 (codes).
 """
@@ -15,20 +15,20 @@ Source: NIST SP 800-63B-4, sections 3.1.3.1 (mail is no authenticator of its own
 from __future__ import annotations
 
 import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from admit import identifiers, tokens
-from admit.errors import AdmitError, ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
+from admit import codes, identifiers, tokens
+from admit.codes import WrongCode
+from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
 from admit.events import Event, LoginFailed
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Signed, action
 from admit.feature import Token as TokenField
 from admit.model import IdentifierKind
+from admit.origins import may_be_strangers
 from admit.settings import setting
 from admit.tokens import Token
 
@@ -39,11 +39,6 @@ __all__ = ["MagicLink", "MailCodeForm", "MailLinkForm", "MailLoginForm", "MailPr
 
 #: The longest that a code may be typed (NIST SP 800-63B-4, section 3.1.3.2).
 _LONGEST = timedelta(minutes=10)
-_DIGITS = 8
-#: How many codes may be typed for one mail.
-_TRIES = 5
-#: What people put between digits, and where a phone puts a blank.
-_BETWEEN = str.maketrans("", "", " -\u00a0\t")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +46,6 @@ class MailProven(Event):
     """A login by mail has shown whose an address is, and what was set up for the account before is void."""
 
     said: ClassVar[Text | None] = Text("Your mail address was confirmed, by signing in by mail.")
-
-
-class WrongCode(AdmitError):
-    """The code is not the one in the mail."""
-
-    code = "wrong_code"
-    status = 401
-    message = "This is not the code in our last mail to you."
 
 
 class MailLoginForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,10 +149,10 @@ class MagicLink(Feature):
         device = ctx.devices.recognize(ctx.marks, subject)
         name = subject or asked.details["key"]
         attempt = ctx.throttle.attempt(name, ctx.client, device=device, subject=subject)
-        if not ctx.throttle.allows(self.name, asked.id, burst=_TRIES, interval=_LONGEST):
+        if not ctx.throttle.allows(self.name, asked.id, burst=codes.TRIES, interval=_LONGEST):
             self._take(ctx)
             raise InvalidChallenge(reason="too many wrong codes")
-        if not _matches(asked, "code", _coded(asked.details["link"], form.code)):
+        if not codes.is_code(asked, form.code):
             ctx.publish(
                 LoginFailed(at=ctx.now, subject=subject, method=self.name, reason="wrong code", client=ctx.client)
             )
@@ -180,11 +167,9 @@ class MagicLink(Feature):
         self, ctx: Context, account: Account | None, key: str, address: Identifier | None, *, remember: bool
     ) -> None:
         """Make a link and a code and send them to the address, or make them all the same and send them to nobody."""
-        secret, code = tokens.new_secret(), f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
-        hashed = tokens.hash_secret(secret).hex()
+        mailed = codes.new()
         details = {
-            "link": hashed,
-            "code": _coded(hashed, code),
+            **mailed.details,
             "account": account.id if account else "",
             "key": address.key if address else key,
             "remember": "yes" if remember else "",
@@ -194,8 +179,8 @@ class MagicLink(Feature):
         ctx.keeps[self.name] = kept
         values = {
             "account": account or ctx.nobody(key),
-            "url": ctx.url("magic_link.use", token=str(Token(kept.partition(".")[0], secret))),
-            "code": f"{code[: _DIGITS // 2]} {code[_DIGITS // 2 :]}",
+            "url": ctx.url("magic_link.use", token=str(Token(kept.partition(".")[0], mailed.secret))),
+            "code": mailed.code,
             "minutes": int(self.lifetime.total_seconds() // 60),
         }
         ctx.post(address.value if address else None, "magic_link/mail", values)
@@ -207,7 +192,7 @@ class MagicLink(Feature):
             InvalidChallenge: It is another browser's, too old, used, or no link of ours.
         """
         asked, token = ctx.gate.look(self.name, ctx.kept.get(self.name, "")), tokens.parse_challenge(link)
-        if token is None or token.id != asked.id or not _matches(asked, "link", tokens.hash_secret(token.secret).hex()):
+        if token is None or token.id != asked.id or not codes.is_link(asked, token.secret):
             raise InvalidChallenge(reason="another browser's link, or none")
 
     def _take(self, ctx: Context) -> Challenge:
@@ -233,7 +218,7 @@ class MagicLink(Feature):
         )
         if not ctx.accounts.replace_account(account, replace(account, identifiers=confirmed)):
             raise InvalidChallenge(reason="the account has changed meanwhile")
-        for credential in ctx.credentials.list_credentials(account.id):
+        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
             ctx.credentials.delete_credential(credential.id)
         ctx.gate.revoke_all(account.id, by="verification")
         ctx.gate.challenges.void(account.id)
@@ -243,12 +228,3 @@ class MagicLink(Feature):
 def _nobody(key: str) -> str:
     # Each unknown name has a subject of its own, as each account has: or one mail to nobody would void all others.
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-
-
-def _coded(link: str, code: str) -> str:
-    """Return what is kept of a code: its hash, with the hash of the link as the salt."""
-    return tokens.hash_secret(f"{link}:{code.translate(_BETWEEN)}").hex()
-
-
-def _matches(asked: Challenge, name: str, hashed: str) -> bool:
-    return hmac.compare_digest(asked.details[name], hashed)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from admit import identifiers
+from admit import identifiers, origins
 from admit.errors import (
     IdentifierTaken,
     InvalidChallenge,
@@ -144,7 +144,8 @@ class MailChange(Feature):
         is_allowed = ctx.throttle.allows_mail(new.key)
         # Somebody whose user name it is does not have it.
         known = holder.email if holder is not None and _key_of(holder) == new.key else None
-        if known is not None and known.verified_at is not None:
+        is_taken = not self._gives_up(ctx, holder, new.key)
+        if known is not None and is_taken:
             to, mail = known.value, "mail_change/taken"
         else:
             to, mail = new.value, "mail_change/new_mail"
@@ -257,19 +258,29 @@ class MailChange(Feature):
             raise InvalidChallenge(reason="taken at the same moment") from error
 
     def _release(self, ctx: Context, key: str, subject: str) -> None:
-        """Take an address from an account that has it without ever having confirmed it.
+        """Take an address from an account that a sign-up made with it, and that nobody has confirmed.
 
-        A thief who has changed an address would sign up with the old one, so that it can't come back.
+        Where addresses need not be confirmed, a thief who has changed an address would sign up with the old one, so
+        that it can't come back. What an operator has made, or another program, is never changed by somebody else.
 
         Raises:
-            InvalidChallenge: It is another account's, confirmed.
+            InvalidChallenge: It is another account's.
         """
         holder = ctx.accounts.find_account(key)
         if holder is None or holder.id == subject or _key_of(holder) != key:
             return
-        left = tuple(one for one in holder.identifiers if one.key != key or one.verified_at is not None)
-        if left == holder.identifiers or not ctx.accounts.replace_account(holder, replace(holder, identifiers=left)):
+        left = tuple(one for one in holder.identifiers if one.key != key)
+        is_released = self._gives_up(ctx, holder, key) and ctx.accounts.replace_account(
+            holder, replace(holder, identifiers=left)
+        )
+        if not is_released:
             raise InvalidChallenge(reason="the address is another account's")
+
+    def _gives_up(self, ctx: Context, holder: Account | None, key: str) -> bool:
+        # Asked for in any case: time must not tell whose it is.
+        is_signed_up = origins.is_of_sign_up(ctx, holder or ctx.nobody(key))
+        is_confirmed = holder is not None and any(one.key == key and one.verified_at for one in holder.identifiers)
+        return is_signed_up and not is_confirmed and not ctx.gate.admission.verified_only
 
 
 def _key_of(account: Account) -> str:

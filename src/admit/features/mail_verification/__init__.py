@@ -1,36 +1,68 @@
-"""Confirming that a mail address is its owner's.
+"""Confirming that a mail address is its owner's, before there is an account or after.
 
-An attacker signs up with somebody else's address and waits for its owner to confirm it; opens a link of their own in
-somebody's browser to log them in as another; or has a link opened by a scanner. So a link confirms and does nothing
-else, takes a press of a button, and keeps what was set up only in the browser that did: anywhere else it voids it,
-and the owner of the address chooses anew.
+An attacker signs up with somebody else's address and waits for its owner to confirm it; guesses codes; opens a link of
+their own in somebody's browser to log them in as another; or has a link opened by a scanner. So where addresses have to
+be confirmed a sign-up becomes an account only then (:mod:`admit.sign_ups`); a link confirms and does nothing else, and
+takes a press of a button; a code is typed where somebody has signed up, a few times; and what was set up counts only
+there: confirmed from anywhere else the address is its owner's, who chooses anew.
+
+Source: NIST SP 800-63A (a code that is sent to an address works for 24 hours at most).
 """
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
-
-from admit import identifiers, tokens
-from admit.errors import InvalidChallenge, Text
+from admit import codes, identifiers, origins, sign_ups
+from admit.codes import WrongCode
+from admit.errors import IdentifierTaken, InvalidChallenge, Text, Throttled
 from admit.events import Event
-from admit.feature import Context, Face, Feature, Reply, Token, action
+from admit.feature import Context, Face, Feature, Reply, action
+from admit.features.mail_verification.forms import (
+    CodeForm,
+    Confirmed,
+    LinkView,
+    Requested,
+    RequestForm,
+    TokenForm,
+)
 from admit.findings import at_most, ok, warning
-from admit.model import Credential, IdentifierKind
+from admit.model import IdentifierKind, Outcome
+from admit.origins import may_be_strangers
 from admit.settings import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit.findings import Finding
-    from admit.model import Account
+    from admit.model import Account, Client
+    from admit.sign_ups import SignUp, Waiting
 
-__all__ = ["Confirmed", "IdentifierVerified", "MailVerification", "RequestForm", "Requested", "TokenForm"]
+__all__ = [
+    "CodeForm",
+    "Confirmed",
+    "IdentifierVerified",
+    "LinkView",
+    "MailVerification",
+    "RequestForm",
+    "Requested",
+    "SignUpWaits",
+    "TokenForm",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUpWaits(Event):
+    """Somebody has signed up, and there is an account once the address is confirmed; it is about nobody until then."""
+
+    outcome: ClassVar[Outcome] = Outcome.PENDING
+    said: ClassVar[Text | None] = Text("Somebody signed up with your mail address.")
+
+    method: str
+    client: Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,31 +72,6 @@ class IdentifierVerified(Event):
     said: ClassVar[Text | None] = Text("Your mail address was confirmed.")
 
     kept: bool
-
-
-class RequestForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The address that wants another link."""
-
-    email: str
-
-
-class TokenForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The token of a link."""
-
-    token: Token
-
-
-class Requested(msgspec.Struct, frozen=True, kw_only=True):
-    """That a mail is on its way, if the address is one that waits for it."""
-
-    next: str = "check_mail"
-
-
-class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes next: logging in (``sign_in``), or choosing a password (``choose_secret``) by a link."""
-
-    next: str
-    url: str | None = None
 
 
 class MailVerification(Feature):
@@ -94,106 +101,198 @@ class MailVerification(Feature):
         sentence = "Accounts can be used with a mail address that is somebody else's."
         return [found, warning("addresses", sentence, f"Set {self.key('required')} to True.")]
 
-    def welcome(self, ctx: Context, account: Account) -> bool:
-        """Send the first link, and mark the browser that made the account."""
-        if account.email is None:
+    def hold(self, ctx: Context, sign_up: SignUp) -> bool:
+        """Keep a sign-up, and send its address a link and a code; or tell whoever has an account with that."""
+        if not self.required:
             return False
-        self._mark(ctx, account.id)
+        earlier = sign_ups.here(ctx, sign_up.key)
+        if earlier is not None or sign_ups.may_wait(ctx, sign_up.key, self.lifetime):
+            self._keep(ctx, sign_up, earlier)
+        else:
+            ctx.keeps[sign_ups.KIND] = sign_ups.nothing()
+        return True
+
+    def welcome(self, ctx: Context, account: Account) -> bool:
+        """Send the first link, where an account was made before its address is confirmed."""
+        if account.email is None or account.is_verified:
+            return False
         self._send(ctx, account)
         return True
 
     def pretend(self, ctx: Context) -> None:
-        """Mark the browser as :meth:`welcome` does, with a mark that nothing knows in the end.
-
-        What is written for nobody, and taken back, takes as long as an account, its mark and its link.
-        """
-        mark = self._mark(ctx, tokens.new_id())
-        ctx.credentials.delete_credential(mark.id)
+        """Make a link that goes to nobody: it takes as long as :meth:`welcome` does."""
         ctx.gate.challenge(self.name, "", self.lifetime, {"key": ""})
 
-    @action("POST", "/verify/request", title="Send the link again", page="mail_verification/request", status=202)
+    def confirmation(self, ctx: Context, account: Account) -> str | None:
+        """Return a link by which the address of an account is confirmed."""
+        return self._link(ctx, account)
+
+    @action(
+        "POST",
+        "/verify/request",
+        title="Send the link again",
+        page="mail_verification/request",
+        status=202,
+        goes_on=True,
+    )
     def request(self, ctx: Context, form: RequestForm) -> Reply[Requested]:
-        """Send another link, if the address waits for one. The answer does not tell."""
+        """Send another mail, if the address waits for one. The answer does not tell.
+
+        A client that has signed up gets a link and a code for that, in the place of the earlier ones.
+        """
         ctx.throttle.request(ctx.client)
-        key = identifiers.key_of(form.email)
+        key = identifiers.key_of(form.email) or ""
+        waiting = sign_ups.here(ctx, key)
+        if waiting is not None:
+            self._keep(ctx, waiting.sign_up, waiting)
+            return Reply(Requested(), page="mail_verification/sent")
         account = ctx.accounts.find_account(key) if key else None
         if account is None or not ctx.gate.admission.can_return(account) or account.is_verified:
-            account = ctx.nobody(key or "")
+            account = ctx.nobody(key)
         self._send(ctx, account)
         return Reply(Requested(), page="mail_verification/sent")
 
     @action("GET", "/verify", title="Confirm your address", page="mail_verification/confirm", faces=[Face.PAGE])
-    def form(self, ctx: Context) -> Reply[None]:
-        """Show the button that confirms: scanners follow links, people press buttons."""
-        ctx.gate.look(self.name, ctx.kept.get("link", ""))
-        return Reply(None)
+    def form(self, ctx: Context) -> Reply[LinkView]:
+        """Show the button that confirms, or how to go on elsewhere: scanners follow links, people press buttons."""
+        link = ctx.kept.get("link", "")
+        waiting = sign_ups.at_link(ctx, link)
+        if waiting is None:
+            ctx.gate.look(self.name, link)
+            return Reply(LinkView())
+        username = waiting.sign_up.account.username
+        page = None if waiting.is_kept else "mail_verification/elsewhere"
+        return Reply(LinkView(username=username.value if username else None), page=page)
 
     @action(
         "POST",
         "/verify",
         title="Confirm your address",
         page="mail_verification/confirm",
-        errors=[InvalidChallenge],
+        errors=[InvalidChallenge, IdentifierTaken],
         link="/verify/<token>",
+        goes_on=True,
     )
     def confirm(self, ctx: Context, form: TokenForm) -> Reply[Confirmed]:
-        """Confirm the address that the link was sent to. Nobody is logged in by it."""
-        taken = ctx.gate.take(self.name, form.token)
-        account = ctx.accounts.get_account(taken.subject)
-        if account is None or not ctx.gate.admission.can_return(account):
-            raise InvalidChallenge(reason="the account is gone, or locked")
-        self._verify(ctx, account, taken.details["key"])
-        kept = self._was_set_up_here(ctx, account)
-        url = None if kept else self._void(ctx, account)
-        ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=kept))
-        ctx.keeps.update({self.name: "", "link": ""})
-        return Reply(
-            Confirmed(next="sign_in" if kept else "choose_secret", url=url), page="mail_verification/confirmed"
-        )
+        """Confirm the address that the link was sent to. Nobody is logged in by it.
 
-    def _mark(self, ctx: Context, key: str) -> Credential:
-        """Mark this browser, so that it is known again when the address is confirmed."""
-        mark = tokens.new_secret()
-        known = Credential(tokens.new_id(), self.name, key, key, tokens.hash_secret(mark).hex(), created_at=ctx.now)
-        ctx.credentials.add_credential(known)
-        ctx.keeps[self.name] = mark
-        return known
+        Where it is another client than the one that signed up, the account is made without the password that was chosen
+        there. To keep that, have the code of the mail sent by the client that signed up.
+        """
+        waiting = sign_ups.at_link(ctx, form.token)
+        return self._confirm(ctx, form.token) if waiting is None else self._complete(ctx, waiting, form.username)
+
+    @action(
+        "POST",
+        "/verify/code",
+        title="Type the code",
+        page="mail_verification/code",
+        errors=[InvalidChallenge, IdentifierTaken, Throttled, WrongCode],
+        goes_on=True,
+    )
+    def enter(self, ctx: Context, form: CodeForm) -> Reply[Confirmed]:
+        """Confirm an address by the code of the mail, where somebody has signed up with it."""
+        waiting = sign_ups.here(ctx)
+        if waiting is None:
+            raise InvalidChallenge(reason="nobody has signed up here")
+        mail = waiting.challenge.id
+        attempt = ctx.throttle.attempt(waiting.sign_up.key, ctx.client)
+        if not ctx.throttle.allows(self.name, mail, burst=codes.TRIES, interval=self.lifetime):
+            raise InvalidChallenge(reason="too many wrong codes")
+        if not codes.is_code(waiting.challenge, form.code):
+            raise WrongCode(reason="wrong code")
+        attempt.succeeded()
+        ctx.throttle.forgive(self.name, mail)
+        return self._complete(ctx, waiting, form.username)
+
+    # -- sign-ups ----------------------------------------------------------------------------------
+
+    def _keep(self, ctx: Context, sign_up: SignUp, earlier: Waiting | None) -> None:
+        """Keep a sign-up in the place of an earlier one of this client, and send the mail for it.
+
+        As much is done where the address has an account, whose owner gets another mail.
+        """
+        is_mailed = ctx.throttle.allows_mail(sign_up.key)
+        if is_mailed or earlier is None:
+            link, mailed = sign_ups.keep(ctx, sign_up, self.lifetime, instead_of=earlier)
+        else:
+            # A mail that is not sent voids nothing: what this client waits with stays as it is.
+            link, mailed = sign_ups.nothing(), codes.new()
+            ctx.keeps[sign_ups.KIND] = earlier.token or ""
+        owner = ctx.accounts.find_account(sign_up.key)
+        if owner is not None and any(one.turn_away(ctx, owner, is_mailed=is_mailed) for one in ctx.features.values()):
+            return
+        ctx.publish(SignUpWaits(at=ctx.now, subject="", method=sign_up.method, client=ctx.client))
+        self.confirmation(ctx, ctx.nobody(""))
+        values = {
+            "account": sign_up.account,
+            "url": ctx.url("mail_verification.confirm", token=link),
+            "code": mailed.code,
+            "hours": self._hours,
+        }
+        address = sign_up.account.email if is_mailed and owner is None else None
+        ctx.post(address.value if address else None, "mail_verification/mail", values)
+
+    def _complete(self, ctx: Context, waiting: Waiting, username: str | None) -> Reply[Confirmed]:
+        account = sign_ups.complete(ctx, waiting, username=username)
+        if waiting.token is not None:
+            ctx.keeps[sign_ups.KIND] = ""
+        return self._confirmed(ctx, account, is_kept=waiting.is_kept)
+
+    # -- accounts ----------------------------------------------------------------------------------
+
+    @property
+    def _hours(self) -> int:
+        return int(self.lifetime.total_seconds() // 3600)
 
     def _send(self, ctx: Context, account: Account) -> None:
-        hours = int(self.lifetime.total_seconds() // 3600)
-        ctx.send(account, "mail_verification/mail", link=partial(self._link, ctx), hours=hours)
+        ctx.send(account, "mail_verification/mail", link=partial(self._link, ctx), hours=self._hours, code=None)
 
     def _link(self, ctx: Context, account: Account) -> str:
         key = account.email.key if account.email else ""
         token = ctx.gate.challenge(self.name, account.id, self.lifetime, {"key": key})
         return ctx.url("mail_verification.confirm", token=token)
 
-    def _verify(self, ctx: Context, account: Account, key: str) -> None:
-        """Note that the address with this key is confirmed; the link is bound to the address that it went to."""
+    def _confirm(self, ctx: Context, token: str) -> Reply[Confirmed]:
+        """Confirm the address of an account that is there: void first, and use the link up last."""
+        link = ctx.gate.look(self.name, token)
+        account = ctx.accounts.get_account(link.subject)
+        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
+            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
+        if account.email is None or account.email.key != link.details["key"]:
+            raise InvalidChallenge(reason="the account has another address")
+        is_kept = origins.was_made_here(ctx, account)
+        if not is_kept:
+            self._void(ctx, account)
+        self._verify(ctx, account)
+        ctx.gate.take(self.name, token)
+        if not is_kept:
+            ctx.gate.revoke_all(account.id, by="verification")  # what has begun meanwhile
+            ctx.gate.challenges.void(account.id)
+        origins.unmark(ctx, account)
+        return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
+
+    def _verify(self, ctx: Context, account: Account) -> None:
         verified = tuple(
-            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL and one.key == key else one
+            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL else one
             for one in account.identifiers
         )
-        if verified == account.identifiers or not ctx.accounts.replace_account(
-            account, replace(account, identifiers=verified)
-        ):
+        if not ctx.accounts.replace_account(account, replace(account, identifiers=verified)):
             raise InvalidChallenge(reason="the account has changed meanwhile")
 
-    def _was_set_up_here(self, ctx: Context, account: Account) -> bool:
-        """Tell whether this browser is the one that made the account; asked once."""
-        mark = ctx.credentials.get_credential(self.name, account.id)
-        shown = ctx.kept.get(self.name, "")
-        if mark is None:
-            return False
-        ctx.credentials.delete_credential(mark.id)
-        return hmac.compare_digest(tokens.hash_secret(shown).hex(), mark.secret)
-
-    def _void(self, ctx: Context, account: Account) -> str | None:
-        """Make worthless what whoever signed up has set up; return where the owner can choose anew."""
-        for credential in ctx.credentials.list_credentials(account.id):
+    def _void(self, ctx: Context, account: Account) -> None:
+        """Make worthless what whoever has signed up has set up; what the operator has set up is nobody else's."""
+        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
             ctx.credentials.delete_credential(credential.id)
         ctx.gate.revoke_all(account.id, by="verification")
-        ctx.gate.challenges.void(account.id)
-        fresh = ctx.accounts.get_account(account.id) or account
-        ways = (feature.recover(ctx, fresh) for feature in ctx.features.values())
-        return next((way for way in ways if way is not None), None)
+
+    def _has_secret(self, ctx: Context, account: Account) -> bool:
+        return any(not may_be_strangers(one) for one in ctx.credentials.list_credentials(account.id))
+
+    def _confirmed(self, ctx: Context, account: Account, *, is_kept: bool) -> Reply[Confirmed]:
+        ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=is_kept))
+        ctx.keeps["link"] = ""
+        ways = () if is_kept else [feature.recover(ctx, account) for feature in ctx.features.values()]
+        url = next(filter(None, ways), None)
+        body = Confirmed(next="sign_in" if is_kept else "choose_secret", url=url)
+        return Reply(body, page="mail_verification/confirmed")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -28,7 +29,7 @@ from admit.settings import setting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from admit.model import Account, Identifier, Session
+    from admit.model import Account, Client, Identifier, Session
     from admit.store import Stores
 
 __all__ = ["DeviceDenied", "DeviceMet", "Evicted", "NewDevice", "NewDeviceForm", "NewDeviceView"]
@@ -155,7 +156,7 @@ class NewDevice(Feature):
         )
 
     def _tell(self, ctx: Context, account: Account, to: Identifier, session: Session) -> None:
-        name, address = device_names.name_of(session.client.user_agent), session.client.address or ""
+        name, address = device_names.name_of(session.client.user_agent), _address(session.client)
         # Whoever logs in chooses what their device is called. It must not be read as a place to go to.
         name = name if _NAME.fullmatch(name) else "Unknown device"
         details = {"account": account.id, "key": to.key, "session": session.id, "name": name, "address": address}
@@ -169,6 +170,14 @@ class NewDevice(Feature):
         ctx.gate.take(self.name, token)
         ctx.gate.challenges.void(_subject(account))
         return account
+
+
+def _address(client: Client) -> str:
+    """Return where a client is, if that is an address: behind a proxy that is trusted too much it may be any text."""
+    try:
+        return str(ip_address(client.address or ""))
+    except ValueError:
+        return ""
 
 
 def _subject(account: Account) -> str:

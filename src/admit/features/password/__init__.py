@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from admit import foreign_hashes, identifiers, tokens
+from admit import foreign_hashes, identifiers, sign_ups, tokens
 from admit.errors import (
     ConfigurationError,
     InvalidCredentials,
@@ -133,12 +133,14 @@ class Password(Feature):
         page="password/sign_in",
         shown=Shown.GUESTS,
         errors=[InvalidCredentials, Throttled, Overloaded, VerificationRequired],
+        goes_on=True,
     )
     def login(self, ctx: Context, form: LoginForm) -> Reply[Signed]:
         """Log in by identifier and password.
 
         Unknown accounts, wrong passwords and accounts without one get the same answer. That an account is locked is
-        told after the right password only.
+        told after the right password only. Whoever has just signed up with this password is told to confirm the address
+        first, whether or not that has an account.
         """
         key = identifiers.key_of(form.identifier) or ""
         account = ctx.accounts.find_account(key)
@@ -147,9 +149,11 @@ class Password(Feature):
         device = ctx.devices.recognize(ctx.marks, subject)
         attempt = ctx.throttle.attempt(subject or key, ctx.client, device=device, subject=subject)
         if not self._verify(ctx, subject, form.password, attempt):
-            reason = "wrong password" if account else "unknown account"
+            is_waiting = self._is_of_sign_up(ctx, key, form.password)
+            reason = "address not confirmed" if is_waiting else "wrong password" if account else "unknown account"
             ctx.publish(LoginFailed(at=ctx.now, subject=subject, method=self.name, reason=reason, client=ctx.client))
-            raise InvalidCredentials(reason=reason)
+            # A failure all the same: whoever signs up with what they guess must not guess for nothing.
+            raise VerificationRequired(reason=reason) if is_waiting else InvalidCredentials(reason=reason)
         return ctx.admit(subject, self.name, _KNOW, remember=form.remember)
 
     @action(
@@ -256,6 +260,17 @@ class Password(Feature):
             new = replace(credential, secret=verdict.new_hash, details=details)
             ctx.credentials.replace_credential(credential, new)
         return True
+
+    def _is_of_sign_up(self, ctx: Context, key: str, password: str) -> bool:
+        """Tell whether the password is that of the sign-up by this name that this client waits with, if it does.
+
+        It costs a hash more then, whether or not there is an account.
+        """
+        waiting = sign_ups.here(ctx)
+        if waiting is None or not waiting.is_named(key):
+            return False
+        found = (one for one in waiting.sign_up.credentials if one.kind == self.name)
+        return self._verdict(ctx, password, next(found, None)).matches
 
     def _verdict(self, ctx: Context, password: str, credential: Credential | None) -> Verdict:
         stored = credential.secret if credential else None

@@ -1,9 +1,10 @@
 """Signing up: for everybody, by invitation, or not at all.
 
 An attacker signs up with addresses to learn which have accounts, by answer or by time; signs up with somebody else's
-address, to be in the account when its owner comes; sends fields that no form has; and sends two at once. So the answer
-is one and the same, with one hash and one mail on either path; an account whose address nobody has confirmed gives
-way to the next who signs up with it; and the store lets one of two win.
+address, to be in the account when its owner comes, or to have an account deleted that is there; sends fields that no
+form has; and sends two at once. So the answer is one and the same, with one hash and one mail on either path; where
+addresses have to be confirmed there is no account before that (:mod:`admit.sign_ups`); no account that is there is ever
+changed by a sign-up; and the store lets one of two win.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from admit import identifiers, tokens
+from admit import identifiers, origins, sign_ups, tokens
 from admit.errors import AdmitError, ConfigurationError, IdentifierTaken, InvalidChallenge, InvalidInput, Text
-from admit.events import AccountCreated, Event
+from admit.events import Event
 from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
 from admit.findings import ok, warning
 from admit.model import Account, Outcome
+from admit.operations import create_account
 from admit.settings import setting
+from admit.sign_ups import INVITATION
+from admit.sign_ups import SignUp as WaitingSignUp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +35,6 @@ if TYPE_CHECKING:
     from admit.model import Client, Credential, Identifier
 
 __all__ = ["AddressInUse", "Registered", "Registration", "RegistrationClosed", "SignUp", "SignUpForm"]
-
-#: What an invitation is among the challenges.
-_INVITATION = "invitation"
 
 
 class SignUp(StrEnum):
@@ -48,7 +49,7 @@ class SignUp(StrEnum):
 class AddressInUse(Event):
     """Somebody tried to sign up with the address of an account.
 
-    Told of where :class:`admit.events.AccountCreated` otherwise is, so that recording costs both alike.
+    Told of where otherwise a sign-up or an account is, so that recording costs both alike.
     """
 
     outcome: ClassVar[Outcome] = Outcome.FAILURE
@@ -119,17 +120,18 @@ class Registration(Feature):
         errors=[RegistrationClosed, IdentifierTaken, InvalidChallenge],
         link="/invitation/<token>",
         link_field="invitation",
+        goes_on=True,
     )
     def sign_up(self, ctx: Context, form: SignUpForm) -> Reply[Registered]:
         """Make an account. The answer does not tell whether the address has one already."""
-        self._refuse_uninvited(ctx, form)
+        invitation = self._invitation(ctx, form)
         ctx.throttle.request(ctx.client)
         account = self._account(ctx, form)
         self._refuse_taken_username(ctx, account)
         credentials = _credentials(ctx, account, form.password)
-        if self.mode is SignUp.INVITATION:
-            ctx.gate.take(_INVITATION, form.invitation or "")
-        self._keep(ctx, account, credentials)
+        sign_up = WaitingSignUp(account=account, credentials=credentials, method=self.name, invitation=invitation)
+        if account.email is None or not any(one.hold(ctx, sign_up) for one in ctx.features.values()):
+            self._make(ctx, sign_up)
         waits = account.email is not None
         return Reply(Registered(next="check_mail" if waits else "sign_in"), page="registration/signed_up")
 
@@ -138,13 +140,29 @@ class Registration(Feature):
 
         .. versionadded:: 0.2
         """
-        return gate.challenges.issue(_INVITATION, "", self.invitation_lifetime)
+        return gate.challenges.issue(INVITATION, "", self.invitation_lifetime)
 
-    def _refuse_uninvited(self, ctx: Context, form: SignUpForm) -> None:
+    def turn_away(self, ctx: Context, owner: Account, *, is_mailed: bool) -> bool:
+        """Tell the owner of an address that somebody tried to sign up with it, and how to confirm it if nobody has."""
+        ctx.publish(AddressInUse(at=ctx.now, subject=owner.id, method=self.name, client=ctx.client))
+        email = owner.email if is_mailed else None
+        can_confirm = email is not None and email.verified_at is None and ctx.gate.admission.can_return(owner)
+        # A link is made in any case, and a mail that is not sent voids none.
+        to_confirm = owner if can_confirm else ctx.nobody("")
+        links = [feature.confirmation(ctx, to_confirm) for feature in ctx.features.values()]
+        values = {
+            "account": owner,
+            "url": ctx.url("account.show"),
+            "confirm_url": next(filter(None, links), None) if can_confirm else None,
+        }
+        ctx.post(email.value if email else None, "registration/taken", values)
+        return True
+
+    def _invitation(self, ctx: Context, form: SignUpForm) -> str:
+        """Return the id of the invitation that is to be used, where there has to be one."""
         if self.mode is SignUp.CLOSED or (self.mode is SignUp.INVITATION and not form.invitation):
             raise RegistrationClosed
-        if self.mode is SignUp.INVITATION:
-            ctx.gate.look(_INVITATION, form.invitation or "")
+        return ctx.gate.look(INVITATION, form.invitation or "").id if self.mode is SignUp.INVITATION else ""
 
     def _account(self, ctx: Context, form: SignUpForm) -> Account:
         """Return the account that is to be, whose identifiers are acceptable.
@@ -171,49 +189,41 @@ class Registration(Feature):
 
     def _refuse_taken_username(self, ctx: Context, account: Account) -> None:
         # User names are public, so that this tells nothing new; an address is not, and must not be told.
-        holder = ctx.accounts.find_account(account.username.key) if account.username else None
-        if holder is not None and not _gives_way(ctx, holder, account):
+        if account.username is not None and ctx.accounts.find_account(account.username.key) is not None:
             raise IdentifierTaken(field="username")
 
-    def _keep(self, ctx: Context, account: Account, credentials: list[Credential]) -> None:
-        holder = ctx.accounts.find_account(account.email.key) if account.email else None
-        if holder is not None and _gives_way(ctx, holder, account):
-            ctx.gate.challenges.void(holder.id)
-            ctx.accounts.delete_account(holder.id)
-        try:
-            account = ctx.accounts.add_account(account, *credentials)
-        except IdentifierTaken:
-            self._tell_owner(ctx, account)
-            return
-        ctx.publish(AccountCreated(at=ctx.now, subject=account.id, method=self.name))
-        mailed = [feature.welcome(ctx, account) for feature in ctx.features.values()]
-        if account.email and not any(mailed):
-            ctx.send(account, "registration/welcome")
+    def _make(self, ctx: Context, sign_up: WaitingSignUp) -> None:
+        """Make the account at once, where nothing has to be confirmed."""
+        account = sign_up.account
+        marks = (origins.mark(ctx, account),) if account.email else ()
+        with sign_ups.using_invitation(ctx, sign_up):
+            try:
+                made = create_account(
+                    ctx.gate, ctx.accounts, account, *sign_up.credentials, *marks, method=self.name, by_owner=True
+                )
+            except IdentifierTaken:
+                self._refuse(ctx, account)
+                return
+        mailed = [feature.welcome(ctx, made) for feature in ctx.features.values()]
+        if made.email and not any(mailed):
+            ctx.send(made, "registration/welcome")
 
-    def _tell_owner(self, ctx: Context, account: Account) -> None:
+    def _refuse(self, ctx: Context, account: Account) -> None:
         """Tell the owner of the address that somebody tried, instead of telling that somebody."""
         owner = ctx.accounts.find_account(account.email.key) if account.email else None
         if owner is None:  # the user name was taken at the same moment
             raise IdentifierTaken(field="username")
-        ctx.publish(AddressInUse(at=ctx.now, subject=owner.id, method=self.name, client=ctx.client))
         for feature in ctx.features.values():
             feature.pretend(ctx)
-        ctx.send(owner, "registration/taken", url=ctx.url("account.show"))
+        self.turn_away(ctx, owner, is_mailed=ctx.throttle.allows_mail(account.email.key if account.email else ""))
 
 
-def _gives_way(ctx: Context, holder: Account, account: Account) -> bool:
-    """Tell whether an account was never anybody's: its address is the new one's and was never confirmed."""
-    if not ctx.gate.admission.verified_only or holder.is_verified or holder.email is None or account.email is None:
-        return False
-    return holder.email.key == account.email.key
-
-
-def _credentials(ctx: Context, account: Account, secret: str | None) -> list[Credential]:
+def _credentials(ctx: Context, account: Account, secret: str | None) -> tuple[Credential, ...]:
     keeper = ctx.secret_keeper()
     if keeper is None:
         if secret is not None:
             raise InvalidInput({"password": Text("There is no such field.")})
-        return []
+        return ()
     if secret is None:
         raise InvalidInput({"password": Text("It is missing.")})
-    return [keeper.enroll(ctx, account, secret)]
+    return (keeper.enroll(ctx, account, secret),)

@@ -37,7 +37,7 @@ class Joining(Feature):
         """Add an account that nobody has confirmed, and give the browser what it is to keep."""
         account = site.account(email, verified=False)
         accounts = site.manager.keeper.accounts
-        with site.app.test_request_context():
+        with site.app.test_request_context(environ_base={"REMOTE_ADDR": "127.0.0.1"}):
             ctx = accounts.context()
             assert any(feature.welcome(ctx, account) for feature in accounts.features.values())
         for name, value in ctx.keeps.items():

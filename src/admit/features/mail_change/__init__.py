@@ -135,13 +135,17 @@ class MailChange(Feature):
         account, new = ctx.demand_account(), identifiers.email(form.email)
         if new.key == _key_of(account):
             raise InvalidInput({"email": Text("This is your address already.")})
-        ctx.throttle.request(ctx.client)
+        device = ctx.devices.recognize(ctx.marks, account.id)
+        ctx.throttle.request(ctx.client, device=device)
         if not ctx.throttle.allows(self.name, account.id, burst=_MOST, interval=_HOUR / _MOST):
             raise Throttled(int(_HOUR.total_seconds()) // _MOST)
         holder = ctx.accounts.find_account(new.key)
         details = {"value": new.value, "key": new.key, "from": _key_of(account)}
-        token = ctx.gate.challenge(self.name, account.id, self.lifetime, details)
-        is_allowed = ctx.throttle.allows_mail(new.key)
+        # Not as a known device: the mailbox is not known to be its owner's.
+        is_allowed = ctx.throttle.allows_mail(new.key, purpose=self.name, client=ctx.client)
+        # A mail that is not sent must not void the one before.
+        subject = account.id if is_allowed else ""
+        token = ctx.gate.challenge(self.name, subject, self.lifetime, details)
         if holder is not None and holder.email is not None and holder.email.verified_at is not None:
             to, mail = holder.email.value, "mail_change/taken"
         else:

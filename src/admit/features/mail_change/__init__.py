@@ -135,8 +135,7 @@ class MailChange(Feature):
         account, new = ctx.demand_account(), identifiers.email(form.email)
         if new.key == _key_of(account):
             raise InvalidInput({"email": Text("This is your address already.")})
-        device = ctx.devices.recognize(ctx.marks, account.id)
-        ctx.throttle.request(ctx.client, device=device)
+        ctx.throttle.request(ctx.client)
         if not ctx.throttle.allows(self.name, account.id, burst=_MOST, interval=_HOUR / _MOST):
             raise Throttled(int(_HOUR.total_seconds()) // _MOST)
         holder = ctx.accounts.find_account(new.key)

@@ -305,7 +305,7 @@ def test_173_accounts_of_long_ago(site: Site) -> None:
 
 
 def test_173_a_noisy_client_hides_nobody(site: Site) -> None:
-    """A program that logs in as another each time uses up the mails of its own network, and of no other."""
+    """A program that logs in as another each time uses up the mails about programs, and none about browsers."""
     site.signed_in(ADA)
     for number in range(9):
         sign_in_by_bearer(site, "192.0.2.1", f"build {number}")

@@ -26,7 +26,6 @@ from admit.events import SessionEvent
 from admit.feature import Context, Face, Feature, Reply, Token, action, can_regain
 from admit.known_devices import KINDS
 from admit.settings import setting
-from admit.throttle import network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +38,8 @@ __all__ = ["DeviceDenied", "DeviceMet", "Evicted", "NewDevice", "NewDeviceForm",
 _HOUR = timedelta(hours=1)
 #: How long the first login to an account is nothing new to its owner, who has just made it.
 _SOON = timedelta(days=1)
-#: How many times the mails of one address an account may get from all.
-_TOTAL = 4
+#: What is counted apart: logins of clients that keep no cookies.
+_PROGRAMS = "programs"
 _NAME = re.compile(r"[\w +/-]{1,60}")
 
 
@@ -91,7 +90,7 @@ class NewDevice(Feature):
 
     lifetime: timedelta = setting(timedelta(days=7), "How long the owner can say that it was not them.")
     mails_per_hour: int = setting(
-        5, "How many of these mails one account is sent in an hour for logins of one address."
+        5, "How many of these mails one account is sent in an hour, and as many for programs."
     )
 
     def __post_init__(self) -> None:
@@ -158,12 +157,10 @@ class NewDevice(Feature):
     # -- steps -------------------------------------------------------------------------------------
 
     def _may_mail(self, ctx: Context, account: Account) -> bool:
-        # Counted apart from what anybody can ask for, and by address: a program of the owner's that logs in from
-        # everywhere must not use up what tells of a thief.
-        most, where = self.mails_per_hour, f"{account.id}@{network(ctx.client.address)}"
-        return ctx.throttle.allows(self.name, where, burst=most, interval=_HOUR / most) and ctx.throttle.allows(
-            self.name, account.id, burst=most * _TOTAL, interval=_HOUR / (most * _TOTAL)
-        )
+        # Counted apart from what anybody can ask for. A program that logs in as another each time does not use up what
+        # tells of a thief in a browser.
+        name = account.id if ctx.keeps_marks else f"{account.id} {_PROGRAMS}"
+        return ctx.throttle.allows(self.name, name, burst=self.mails_per_hour, interval=_HOUR / self.mails_per_hour)
 
     def _tell(self, ctx: Context, account: Account, to: Identifier, session: Session) -> None:
         name, address = device_names.name_of(session.client.user_agent), session.client.address or ""

@@ -105,6 +105,24 @@ def test_what_was_interrupted_is_finished() -> None:
     assert len(house.heard) == 180
 
 
+def test_what_others_have_ended_is_not_told_again() -> None:
+    """Where somebody else was first, nothing is told of what they have ended."""
+    house = House(3)
+    house.store.before[0] = lambda: MemoryStore.delete_sessions(
+        house.store, "ada", ending=Ending(EndReason.LOGOUT, house.clock())
+    )
+    assert house.gate.revoke_all("ada") == 0
+    assert house.heard == []
+
+
+def test_a_user_has_any_number_of_sessions_without_a_limit() -> None:
+    """With no limit nothing ends for a new session."""
+    house = House(DEFAULT + 1, max_per_user=None)
+    house.gate.admit("ada", "password")
+    assert house.store.count_sessions("ada") == DEFAULT + 2
+    assert house.heard == []
+
+
 def test_a_user_has_a_hundred_sessions_at_most() -> None:
     """Without a setting, the oldest session ends when there are more than a hundred (attack 162)."""
     house = House(DEFAULT)

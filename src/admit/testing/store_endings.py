@@ -80,7 +80,8 @@ class StoreEndings:
         assert store.get_ending(named[0].id) == REVOKED
         assert {one.id for one in store.list_sessions("ada")} == {kept.id, named[1].id, named[2].id}
         assert store.get_session(other.id) == other
-        assert store.delete_sessions("ada", only=[], ending=REVOKED) == 0
+        for nothing in ([], ["unknown"], [other.id]):
+            assert store.delete_sessions("ada", only=nothing, ending=REVOKED) == 0
         assert store.delete_sessions("ada", only=ids, ending=REVOKED) == 1
 
     def test_many_end(self, store: SessionStore) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from admit.known_devices import KIND, KnownDevices
+from admit.model import Client
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
 
@@ -69,3 +70,40 @@ def test_there_is_a_bound(devices: KnownDevices, store: MemoryStore, clock: Cloc
         marks.append(devices.mark("ada"))
     assert len(store.list_credentials("ada")) == 20
     assert [devices.recognize([mark], "ada") is None for mark in marks] == [True] * 5 + [False] * 20
+
+
+# -- places -----------------------------------------------------------------------------------------------------------
+
+HERE, THERE = Client("192.0.2.1", "harbour-cli/1.0"), Client("198.51.100.7", "harbour-cli/1.0")
+
+
+def test_a_client_without_cookies_is_known_by_its_place(devices: KnownDevices) -> None:
+    """A place is the network and what a client calls itself, of one subject, and has no mark."""
+    assert devices.remember("ada", HERE) is None
+    assert devices.knows("ada", (), HERE)
+    assert devices.knows("ada", ("", "x"), HERE)
+    for place in (THERE, Client("192.0.2.1", "another"), Client("192.0.2.1"), Client(None, "harbour-cli/1.0"), None):
+        assert not devices.knows("ada", (), place)
+    assert not devices.knows("bob", (), HERE)
+
+
+def test_a_mark_counts_wherever_it_is_shown(devices: KnownDevices) -> None:
+    """A device with a mark is known without a place, and from any."""
+    mark = devices.remember("ada")
+    assert mark is not None
+    assert devices.knows("ada", (mark,))
+    assert devices.knows("ada", (mark,), THERE)
+    assert not devices.knows("ada", (), THERE)
+
+
+def test_places_and_marks_make_no_room_for_each_other(devices: KnownDevices, clock: Clock) -> None:
+    """A program that comes from ever more places pushes out the first of its places, and no device."""
+    mark = devices.mark("ada")
+    places = [Client(f"192.0.2.{number}", "cli") for number in range(25)]
+    for place in places:
+        clock.advance(timedelta(minutes=1))
+        devices.remember("ada", place)
+    assert [devices.knows("ada", (), place) for place in places] == [False] * 5 + [True] * 20
+    assert devices.recognize((mark,), "ada")
+    devices.forget("ada")
+    assert not devices.knows("ada", (mark,), places[-1])

@@ -15,7 +15,7 @@ from admit.events import Events, Throttling
 from admit.model import Client
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
-from admit.throttle import Throttle, ThrottleSettings, network
+from admit.throttle import Throttle, ThrottleSettings, forget, network
 
 HERE, THERE = Client("192.0.2.1"), Client("198.51.100.7")
 
@@ -81,6 +81,86 @@ def test_a_known_device_is_not_locked_out() -> None:
     assert site.tries("bob", Client("203.0.113.9"), device="laptop", most=1) == 1
 
 
+def test_a_known_device_may_log_in_only_so_often() -> None:
+    """Right passwords are counted on a known device too, by a counter that strangers can't touch (attack 162)."""
+    site = Site(login_burst=5)
+    for _ in range(5):
+        site.throttle.attempt("ada", HERE, device="laptop").succeeded()
+    with pytest.raises(Throttled) as caught:
+        site.throttle.attempt("ada", HERE, device="laptop")
+    assert caught.value.retry_after == 20
+    assert site.heard[-1].counter == "device_login"
+    assert site.tries("ada", HERE, most=1) == site.tries("ada", HERE, device="phone", most=1) == 1
+
+
+def test_right_ones_are_counted() -> None:
+    """An account may log in so many times at once, from wherever, and then once in each interval (attack 162)."""
+    site = Site(login_burst=5, login_interval=timedelta(seconds=30))
+    for number in range(5):
+        site.throttle.attempt("ada", Client(f"192.0.2.{number}")).succeeded()
+    assert site.wait("ada", THERE) == 30
+    assert site.heard[-1].counter == "login"
+    site.clock.advance(timedelta(seconds=30))
+    site.throttle.attempt("ada", THERE).succeeded()
+    assert site.tries("ada") == 0
+    assert site.tries("bob", most=1) == 1
+
+
+def test_failures_are_no_logins() -> None:
+    """Strangers who fail do not use up the logins of an account."""
+    site = Site(login_burst=2)
+    for number in range(20):
+        site.throttle.attempt("ada", Client(f"192.0.2.{number}"), settles=True).failed()
+    assert site.tries("ada", THERE) == 2
+
+
+def test_a_class_behind_one_address() -> None:
+    """A hundred who are looked at at the same moment are not refused for their address, and right ones never are."""
+    site = Site()
+    under_way = [site.throttle.attempt(f"pupil {number}", HERE, settles=True) for number in range(100)]
+    for attempt in under_way:
+        attempt.succeeded()
+    for number in range(100):
+        site.throttle.attempt(f"pupil {number}", HERE, settles=True).succeeded()
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_an_address_fails_so_often(*, settles: bool) -> None:
+    """Thirty failures of an address are looked at, and then one in each interval, however they are counted."""
+    site = Site()
+
+    def fails(most: int) -> int:
+        for count in range(most):
+            try:
+                attempt = site.throttle.attempt(f"account {count} {site.clock()}", HERE, settles=settles)
+            except Throttled:
+                return count
+            if settles:
+                attempt.failed()
+        return most
+
+    assert fails(100) == 30
+    site.clock.advance(timedelta(minutes=10))
+    assert fails(100) == 30
+    site.clock.advance(timedelta(seconds=60))
+    assert fails(100) == 3
+
+
+def test_failures_at_the_same_moment_have_to_be_waited_for() -> None:
+    """An address that fails with more at the same moment than it may waits for as many intervals."""
+    site = Site(address_burst=30)
+    under_way = [site.throttle.attempt(f"account {number}", HERE, settles=True) for number in range(120)]
+    with pytest.raises(Throttled):
+        site.throttle.attempt("one more", HERE, settles=True)
+    for attempt in under_way:
+        attempt.failed()
+    site.clock.advance(90 * timedelta(seconds=20))
+    with pytest.raises(Throttled):
+        site.throttle.attempt("one more", HERE, settles=True)
+    site.clock.advance(timedelta(seconds=20))
+    site.throttle.attempt("one more", HERE, settles=True)
+
+
 def test_a_success_forgets_the_failures_of_this_account_only() -> None:
     """After a success the account starts anew; the address gets back one try, and not more."""
     site = Site(address_burst=12, pair_burst=10)
@@ -144,14 +224,57 @@ def test_what_costs_mails_is_counted_by_address() -> None:
     assert site.heard[-1].counter == "requests"
 
 
+def test_a_known_device_asks_apart() -> None:
+    """Who has asked for too much at an address keeps no known device there from asking, which has a limit too."""
+    site = Site(requests_per_hour=1)
+    site.throttle.request(HERE)
+    with pytest.raises(Throttled):
+        site.throttle.request(HERE)
+    site.throttle.request(HERE, device="laptop")
+    with pytest.raises(Throttled):
+        site.throttle.request(THERE, device="laptop")
+    assert site.heard[-1].counter == "device_requests"
+
+
 def test_mails_to_one_account() -> None:
-    """An account is sent so many mails in an hour; who asks for more is not told."""
+    """An account is sent so many mails in an hour for one address; who asks for more is not told."""
     site = Site(mails_per_hour=5)
     assert [site.throttle.allows_mail("ada") for _ in range(7)] == [True] * 5 + [False] * 2
     assert site.throttle.allows_mail("bob")
     site.clock.advance(timedelta(hours=1))
     assert site.throttle.allows_mail("ada")
     assert not site.heard
+
+
+def test_mails_are_counted_by_purpose_and_by_who_asks() -> None:
+    """Strangers who use up their mails leave those of another purpose, of others and of known devices (attack 165)."""
+    site = Site(mails_per_hour=2)
+
+    def allowed(purpose: str, client: Client, device: str | None = None) -> bool:
+        return site.throttle.allows_mail("ada", purpose=purpose, client=client, device=device)
+
+    assert [allowed("reset", HERE) for _ in range(3)] == [True, True, False]
+    assert allowed("confirm", HERE)
+    assert allowed("reset", THERE)
+    assert [allowed("reset", HERE, "laptop") for _ in range(3)] == [True, True, False]
+    assert allowed("reset", HERE, "phone")
+
+
+def test_mails_to_one_mailbox_have_a_total() -> None:
+    """However many strangers ask, one mailbox gets four times the mails of one, and known devices get theirs."""
+    site = Site(mails_per_hour=5)
+
+    def sent(device: str | None) -> int:
+        networks = [Client(f"198.51.100.{number}") for number in range(50)]
+        who = [None if device is None else f"{device} {number}" for number in range(50)]
+        return sum(
+            site.throttle.allows_mail("ada", client=client, device=one)
+            for client, one in zip(networks, who, strict=True)
+        )
+
+    assert sent(None) == 20
+    assert sent("device") == 20
+    assert site.throttle.allows_mail("bob", client=HERE)
 
 
 def test_what_features_count() -> None:
@@ -187,6 +310,20 @@ def test_any_name_can_be_counted(name: str) -> None:
     """Whatever somebody types for a name, lone surrogates and NUL included, is counted and never an error."""
     site = Site(pair_burst=1)
     assert site.tries(name) == 1
+
+
+def test_what_is_forgotten_of_an_account() -> None:
+    """After an erasure, whoever gets the name finds no counter of the one before them."""
+    site, counters = Site(mails_per_hour=1, login_burst=1, pair_burst=1), MemoryStore()
+    throttle = Throttle(counters, ThrottleSettings(mails_per_hour=1), clock=site.clock, events=Events())
+    throttle.attempt("ada", HERE)
+    throttle.attempt("ada", HERE, device="laptop")
+    for number in range(4):
+        throttle.allows_mail("ada", purpose="reset", client=Client(f"192.0.2.{number}"))
+    throttle.allows_mail("ada", purpose="reset", device="laptop")
+    forget(counters, ["ada"], kinds=["reset"], devices=["laptop"])
+    of_places = {key.partition(":")[0] for key in counters._rests}
+    assert of_places == {"pair", "address", "mails"}
 
 
 @pytest.mark.parametrize("name", ["pair_burst", "mails_per_hour", "address_interval"])

@@ -113,7 +113,7 @@ class Context:
     pending: Pending | None = field(default=None, init=False)
     mark: str | None = field(default=None, init=False)
     leaves: bool = field(default=False, init=False)
-    #: Whether the client can keep the mark of a known device. One that can't must not push out those of who can.
+    #: Whether the client can keep the mark of a known device. One that can't is known by where it is and what it says.
     keeps_marks: bool = field(default=True, init=False)
     #: What the browser is to keep, by name, for a day at most.
     keeps: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -142,10 +142,11 @@ class Context:
         self.admitted, self.pending_token = become, None
         for feature in self.features.values():
             feature.let_in(self, become)
-        if self.devices.recognize(self.marks, subject) is None:
+        place = None if self.keeps_marks else self.client
+        if not self.devices.knows(subject, self.marks, place):
             for feature in self.features.values():
                 feature.meet(self, become.session)
-            self.mark = self.devices.mark(subject) if self.keeps_marks else None
+            self.mark = self.devices.remember(subject, place)
         return Reply(Signed(status="signed_in", account=subject), to="next")
 
     def confirm(self, subject: str, method: str, factors: frozenset[Factor]) -> Reply[Signed]:
@@ -166,13 +167,11 @@ class Context:
 
     def _continued(self, subject: str) -> str | None:
         """Return the half-done login if it is this person's; another's is left behind."""
-        if self.pending_token is None:
-            return None
         try:
-            begun = self.gate.pending(self.pending_token)
+            begun = self.gate.pending(self.pending_token) if self.pending_token is not None else None
         except InvalidChallenge:
             return None
-        return self.pending_token if begun.subject == subject else None
+        return self.pending_token if begun is not None and begun.subject == subject else None
 
     def _next_proof(self, pending: Pending) -> str | None:
         feature = self.features.get(pending.needs[0])
@@ -265,22 +264,24 @@ class Context:
     def send(
         self, account: Account, mail: str, *, link: Callable[[Account], str] | None = None, **values: object
     ) -> None:
-        """Send a mail to an account's address, if it has one and was not sent too many lately.
+        """Send a mail that anybody can ask for, if the account has an address and was not sent too many lately.
 
-        The answer to the request must not tell whether it was sent, and neither must its time: for who is
-        :meth:`nobody` the mail is made all the same.
+        Neither the answer to the request nor its time tells whether it was sent: for who is :meth:`nobody` the mail is
+        made all the same. What an owner has to hear is sent by ``post`` and never counted.
 
         Args:
             account: Whose address it is; ``account`` in the templates.
-            mail: The name of the templates, without ``.txt`` and ``.html``.
+            mail: The name of the templates. Their folder says what the mail is for; each purpose is counted apart.
             link: Makes the link for an account, and the ones before it worthless; ``url`` in the templates.
             values: What else the templates are given.
         """
         if account.email is None:
             return
-        if not self.throttle.allows_mail(account.email.key):
+        purpose, key = mail.partition("/")[0], account.email.key
+        device = self.devices.recognize(self.marks, account.id)
+        if not self.throttle.allows_mail(key, purpose=purpose, client=self.client, device=device):
             # A mail that is not sent must not void the one before, or strangers could void them all.
-            account = self.nobody(account.email.key)
+            account = self.nobody(key)
         made = {} if link is None else {"url": link(account)}
         to = account.email.value if account.id and account.email else None
         self.post(to, mail, {"account": account, **made, **values})

@@ -315,7 +315,9 @@ class Overloaded(AdmitError):
 
     code: ClassVar[str] = "overloaded"
     status: ClassVar[int] = 503
-    message: ClassVar[str] = "Too many people are logging in right now. Please try again in a moment."
+    message: ClassVar[str] = (
+        "One moment, please. Too many people are signing in right now. Please try again in a moment."
+    )
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()

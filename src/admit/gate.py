@@ -28,6 +28,8 @@ __all__ = ["Gate"]
 # What a half-done login is as a challenge, and how long one may take to complete it.
 _LOGIN = "login"
 _PENDING = timedelta(minutes=10)
+# How many sessions one login ends at most, where an account has many of a time without a limit.
+_SURPLUS = 500
 
 
 class Gate(Sessions):
@@ -274,14 +276,16 @@ class Gate(Sessions):
         return told
 
     def _enforce_cap(self, new: Session, now: datetime) -> None:
-        if self.settings.max_per_user is None:
+        most = self.settings.max_per_user
+        if most is None:
             return
+        listed = self.store.list_sessions(new.subject, limit=most + _SURPLUS)
+        if len(listed) < most + _SURPLUS:
+            listed = [one for one in listed if policy.is_alive(one, now)]
         # All logins that race agree on the order, so that two of them never end each other. One that finds
         # itself among the oldest stays all the same: there may be one too many until the next login.
-        living = sorted(self.sessions_of(new.subject), key=lambda one: (one.created_at, one.id == new.id))
-        for session in living[: -self.settings.max_per_user]:
-            if session.id != new.id:
-                self._end(session, EndReason.CAP, now)
+        living = sorted(listed, key=lambda one: (one.created_at, one.id == new.id))
+        self._end_some([one for one in living[:-most] if one.id != new.id], EndReason.CAP, now)
 
 
 def _noted(*, remember: bool, duration: timedelta | None) -> dict[str, str]:

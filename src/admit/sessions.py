@@ -14,7 +14,7 @@ from admit.settings import SessionSettings
 from admit.store import Caching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from admit.model import Session
@@ -25,6 +25,8 @@ __all__ = ["Sessions", "checked_subject", "ended_event"]
 
 # How often to try again when other requests change the same session first.
 _TRIES = 20
+# How many sessions are read at once, and how many end in one step.
+_LISTED, _STEP = 1000, 25
 
 
 class Sessions:
@@ -162,11 +164,27 @@ class Sessions:
         return session is not None and self._end(session, reason, self._clock(), by)
 
     def revoke_all(self, subject: str, *, keep: str | None = None, by: str | None = None) -> int:
-        """End all sessions of a subject but the one with the id ``keep``; return how many ended."""
-        now = self._clock()
-        sessions = [session for session in self.store.list_sessions(checked_subject(subject)) if session.id != keep]
-        with self.events.telling(*(ended_event(one, EndReason.REVOKED, now, by) for one in sessions)) as told:
-            ended = self.store.delete_sessions(subject, keep=keep, ending=Ending(EndReason.REVOKED, now, by))
+        """End all sessions of a subject but the one with the id ``keep``; return how many ended.
+
+        It goes on until a look finds none, so that one that takes the place of another meanwhile ends as well. What
+        was interrupted is finished by the same call.
+        """
+        now, ended = self._clock(), 0
+        while doomed := [
+            one for one in self.store.list_sessions(checked_subject(subject), limit=_LISTED) if one.id != keep
+        ]:
+            ended += self._end_some(doomed, EndReason.REVOKED, now, by)
+        return ended
+
+    def _end_some(self, sessions: Sequence[Session], reason: EndReason, at: datetime, by: str | None = None) -> int:
+        """End sessions of one subject, in steps that are short for whoever waits for the store."""
+        steps = (sessions[start : start + _STEP] for start in range(0, len(sessions), _STEP))
+        return sum(self._end_step(step, reason, at, by) for step in steps)
+
+    def _end_step(self, sessions: Sequence[Session], reason: EndReason, at: datetime, by: str | None) -> int:
+        with self.events.telling(*(ended_event(one, reason, at, by) for one in sessions)) as told:
+            ending, ids = Ending(reason, at, by), [one.id for one in sessions]
+            ended = self.store.delete_sessions(sessions[0].subject, only=ids, ending=ending)
         if ended:
             told.publish()
         return ended
@@ -180,10 +198,15 @@ class Sessions:
 
     # -- telling ---------------------------------------------------------------------------------
 
-    def sessions_of(self, subject: str) -> list[Session]:
-        """Return the subject's living sessions, the oldest first."""
-        now = self._clock()
-        return [one for one in self.store.list_sessions(checked_subject(subject)) if policy.is_alive(one, now)]
+    def sessions_of(self, subject: str, *, limit: int | None = None) -> list[Session]:
+        """Return the subject's living sessions, the oldest first; with a ``limit``, of the newest so many."""
+        now, listed = self._clock(), self.store.list_sessions(checked_subject(subject), limit=limit)
+        return [one for one in listed if policy.is_alive(one, now)]
+
+    def has_session(self, subject: str, session_id: str) -> bool:
+        """Tell whether a session lives and is the subject's."""
+        session = self._read_again(session_id)
+        return session is not None and session.subject == subject and policy.is_alive(session, self._clock())
 
     def why(self, session_id: str) -> Ending | None:
         """Return why a session ended; ``None`` if it lives, never lived or is forgotten."""

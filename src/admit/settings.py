@@ -153,7 +153,7 @@ class SessionSettings(Settings):
         timedelta(minutes=20), "How long ago the last authentication of a fresh session may be."
     )
     max_per_user: int | None = setting(
-        None, "How many sessions a user may have; the oldest ends when there is one more. None for no limit."
+        100, "How many sessions a user may have; the oldest ends when there is one more. None for no limit."
     )
 
     def __post_init__(self) -> None:

@@ -78,18 +78,31 @@ class SessionStore(Protocol):
         """
         ...
 
-    def list_sessions(self, subject: str) -> Sequence[Session]:
-        """Return the subject's sessions, oldest ``created_at`` first, those past their times included."""
+    def list_sessions(self, subject: str, *, limit: int | None = None) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first, those past their times included.
+
+        With a ``limit``, only the newest so many. Of a longer list it may be those instead that expire last.
+        """
         ...
 
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller, the one who ended it."""
         ...
 
-    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
+    def delete_sessions(
+        self, subject: str, *, keep: str | None = None, only: Sequence[str] | None = None, ending: Ending
+    ) -> int:
         """End all sessions of the subject but the one with the id ``keep``; return how many ended.
 
-        One that takes the place of another at that moment ends with it, whoever of the two callers is first.
+        One that takes the place of another at that moment ends with it, whoever of the two callers is first. Many end
+        in steps, so that nobody waits for long for what is locked meanwhile. If a step fails, what ended before stays
+        so, and the same call ends the rest.
+
+        Args:
+            subject: Whose sessions end.
+            keep: The id of the one that stays.
+            only: The ids of those that end, in place of all; one that is another subject's stays.
+            ending: Why they end.
         """
         ...
 

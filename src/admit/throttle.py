@@ -1,10 +1,14 @@
 """Slowing down those who guess: how many tries are looked at, by account, by address and by the pair of both.
 
 An attacker guesses at one account, sprays one password over many, changes address, spelling or session between tries,
-races so that tries are looked at before they are counted, or burns an owner's tries to keep them out. So a try is
-counted *before* it is looked at, by atomic counters, under the account that a name means however it is spelled; a
-success gives back what it took; and a device that its owner has logged in with has a counter of its own, which
-strangers can't touch. Accounts that do not exist are counted like those that do.
+races so that tries are looked at before they are counted, burns an owner's tries to keep them out, or signs in to an
+account of their own again and again, because each right password costs a hash too. So a try is counted *before* it is
+looked at, by atomic counters, under the account that a name means however it is spelled; a success gives back what
+failures have a counter for, and is counted by another; and a device that its owner has logged in with has counters of
+its own, which strangers can't touch. Accounts that do not exist are counted like those that do.
+
+Mails that strangers can ask for are counted by what they are for, and by who asks: a stranger who uses up their own
+leaves those of others, and a device that is known to be the owner's has its own.
 """
 
 from __future__ import annotations
@@ -31,6 +35,15 @@ __all__ = ["Attempt", "Counter", "Throttle", "ThrottleSettings", "forget", "netw
 
 _HOUR = timedelta(hours=1)
 
+#: What a try takes of an address while it is looked at: a quarter of what a failure takes in the end. A class that
+#: signs in at the same moment is not refused, and a thousand that fail at once still have to be waited for.
+_UNDER_WAY = 4
+#: More units than anything takes.
+_NO_BOUND = 1_000_000
+#: How many times the mails of one asker all together may have sent to one mailbox.
+_TOTAL = 4
+_DEVICE_MAILS = "device_mails"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ThrottleSettings(Settings):
@@ -43,12 +56,18 @@ class ThrottleSettings(Settings):
 
     pair_burst: int = setting(10, "How many failed logins one address may have at one account at once.")
     pair_interval: timedelta = setting(timedelta(minutes=1), "After how long such a pair may try once more.")
-    address_burst: int = setting(60, "How many failed logins one address (IPv6: one /64) may have at once.")
+    address_burst: int = setting(30, "How many failed logins one address (IPv6: one /64) may have at once.")
     address_interval: timedelta = setting(timedelta(seconds=20), "After how long an address may try once more.")
     account_burst: int = setting(100, "How many failed logins one account may have at once, from wherever.")
     account_interval: timedelta = setting(timedelta(minutes=10), "After how long one more is looked at.")
-    requests_per_hour: int = setting(30, "How many sign-ups and mails one address may ask for in an hour.")
-    mails_per_hour: int = setting(5, "How many mails one account or address is sent in an hour.")
+    login_burst: int = setting(30, "How many logins one account, or one known device of it, may have at once.")
+    login_interval: timedelta = setting(timedelta(seconds=20), "After how long it may log in once more.")
+    requests_per_hour: int = setting(
+        30, "How many sign-ups and mails one address, or one known device, may ask for in an hour."
+    )
+    mails_per_hour: int = setting(
+        5, "How many mails of each kind one address, or one known device, has sent to one mailbox in an hour."
+    )
 
     def __post_init__(self) -> None:
         """Check that every limit lets something through, and ends."""
@@ -63,10 +82,19 @@ class Counter(NamedTuple):
     key: str
     interval: timedelta
     burst: int
+    #: What a failure takes of it besides, in the end.
+    rest: timedelta = timedelta()
+
+
+#: Counters of those who got in; what failed gives its unit back.
+_OF_LOGINS = frozenset({"login", "device_login"})
 
 
 class Attempt:
-    """A try that was counted and may be looked at."""
+    """A try that was counted and may be looked at.
+
+    One that is left as it is counts as a failure, and as a login too.
+    """
 
     def __init__(self, throttle: Throttle, counters: tuple[Counter, ...]) -> None:
         self._throttle = throttle
@@ -75,10 +103,19 @@ class Attempt:
     def succeeded(self) -> None:
         """Forget the failures of this account, and give back to the address what this one try took.
 
-        Not more than that: whoever has an account of their own must not clear their address by it.
+        Not more than that: whoever has an account of their own must not clear their address by it. The login itself
+        stays counted.
         """
         for counter in self._counters:
-            self._throttle.settle(counter, for_good=counter.kind != "address")
+            if counter.kind not in _OF_LOGINS:
+                self._throttle.settle(counter, for_good=counter.kind != "address")
+
+    def failed(self) -> None:
+        """Let the try count as a failure, and not as a login."""
+        for counter in self._counters:
+            self._throttle.take_rest(counter)
+            if counter.kind in _OF_LOGINS:
+                self._throttle.settle(counter, for_good=False)
 
     def withdraw(self) -> None:
         """Give back what this try took: it was not looked at after all."""
@@ -106,7 +143,9 @@ class Throttle:
         self._clock = clock
         self._events = events
 
-    def attempt(self, name: str, client: Client, *, device: str | None = None, subject: str = "") -> Attempt:
+    def attempt(
+        self, name: str, client: Client, *, device: str | None = None, subject: str = "", settles: bool = False
+    ) -> Attempt:
         """Count a try to log in; call :meth:`Attempt.succeeded` on what is returned if it was the right one.
 
         Args:
@@ -114,11 +153,13 @@ class Throttle:
             client: Who tries.
             device: The id of the device, if it is known to be the owner's.
             subject: The account's id for the event, if there is one.
+            settles: Whether the caller says in any case what became of the try, by :meth:`Attempt.failed` too. Then
+                many of one address may be looked at at the same moment.
 
         Raises:
             Throttled: There were too many tries; this one must not be looked at.
         """
-        counters = self._of_login(name, client, device)
+        counters = self._of_login(name, client, device, settles=settles)
         for place, counter in enumerate(counters):
             wait = self._spend(counter)
             if wait:
@@ -127,22 +168,41 @@ class Throttle:
                 self._refuse(counter, wait, client, subject)
         return Attempt(self, counters)
 
-    def request(self, client: Client) -> None:
+    def request(self, client: Client, *, device: str | None = None) -> None:
         """Count something that an address asks for and that costs us a mail or a hash.
+
+        Args:
+            client: Who asks.
+            device: The id of the device, if it is known to be the owner's: it is counted apart from its address.
 
         Raises:
             Throttled: The address has asked for too much.
         """
         burst = self._settings.requests_per_hour
-        counter = Counter("requests", _key("requests", network(client.address)), _HOUR / burst, burst)
+        kind, who = ("requests", network(client.address)) if device is None else ("device_requests", device)
+        counter = Counter(kind, _key(kind, who), _HOUR / burst, burst)
         wait = self._spend(counter)
         if wait:
             self._refuse(counter, wait, client, "")
 
-    def allows_mail(self, name: str) -> bool:
-        """Count a mail to an account or address, and tell whether it may be sent."""
-        burst = self._settings.mails_per_hour
-        return self.allows("mails", name, burst=burst, interval=_HOUR / burst)
+    def allows_mail(
+        self, name: str, *, purpose: str = "", client: Client | None = None, device: str | None = None
+    ) -> bool:
+        """Count a mail that anybody can ask for, and tell whether it may be sent.
+
+        Args:
+            name: Whose mailbox it is sent to.
+            purpose: What it is for; each is counted apart.
+            client: Who asks. Each address has mails of its own, up to a total of all.
+            device: The id of the device, if it is known to be the owner of the mailbox's: no stranger uses up what
+                such devices may ask for.
+        """
+        kind, who = (
+            ("mails", network(client.address if client else None)) if device is None else (_DEVICE_MAILS, device)
+        )
+        own = self._of_mails(kind, who, purpose, name)
+        total = self._of_mails(f"all_{kind}", purpose, name, times=_TOTAL)
+        return not self._spend(own) and not self._spend(total)
 
     def allows(self, kind: str, name: str, *, burst: int, interval: timedelta) -> bool:
         """Count something of a kind of its own, and tell whether it may be done.
@@ -163,19 +223,33 @@ class Throttle:
         """Put a counter at rest, or give back the one unit that a try has taken."""
         if for_good:
             self._counters.reset_count(counter.key)
-        else:
-            self._counters.refund(counter.key, now=self._clock(), interval=counter.interval)
+            return
+        self._counters.refund(counter.key, now=self._clock(), interval=counter.interval)
 
-    def _of_login(self, name: str, client: Client, device: str | None) -> tuple[Counter, ...]:
-        has = self._settings
+    def take_rest(self, counter: Counter) -> None:
+        """Take what a failure costs besides what the try has taken, even where there is not so much."""
+        if counter.rest:
+            self._counters.spend(counter.key, now=self._clock(), interval=counter.rest, burst=_NO_BOUND)
+
+    def _of_login(self, name: str, client: Client, device: str | None, *, settles: bool) -> tuple[Counter, ...]:
+        has, where = self._settings, network(client.address)
         if device is not None:
-            return (Counter("device", _key("device", device, name), has.pair_interval, has.pair_burst),)
-        where = network(client.address)
+            return (
+                Counter("device", _key("device", device, name), has.pair_interval, has.pair_burst),
+                Counter("device_login", _key("device_login", device, name), has.login_interval, has.login_burst),
+            )
+        parts = _UNDER_WAY if settles else 1
+        part, rest = has.address_interval / parts, has.address_interval * (parts - 1) / parts
         return (
             Counter("pair", _key("pair", name, where), has.pair_interval, has.pair_burst),
-            Counter("address", _key("address", where), has.address_interval, has.address_burst),
+            Counter("address", _key("address", where), part, has.address_burst * parts, rest),
             Counter("account", _key("account", name), has.account_interval, has.account_burst),
+            Counter("login", _key("login", name), has.login_interval, has.login_burst),
         )
+
+    def _of_mails(self, kind: str, *parts: str, times: int = 1) -> Counter:
+        burst = self._settings.mails_per_hour * times
+        return Counter(kind, _key(kind, *parts), _HOUR / burst, burst)
 
     def _spend(self, counter: Counter) -> timedelta:
         return self._counters.spend(counter.key, now=self._clock(), interval=counter.interval, burst=counter.burst)
@@ -194,12 +268,16 @@ def forget(counters: CounterStore, names: Iterable[str], *, kinds: Iterable[str]
     Args:
         counters: What counts.
         names: What it is counted under: its id, and the canonical forms of its names.
-        kinds: What is counted besides, as :meth:`Throttle.allows` was told.
+        kinds: What is counted besides, as :meth:`Throttle.allows` was told, and what mails were for.
         devices: The ids of the devices that it knows.
 
     .. versionadded:: 0.2
     """
-    counted = [("account",), ("mails",), *((kind,) for kind in kinds), *(("device", one) for one in devices)]
+    kinds, devices = list(kinds), list(devices)
+    counted: list[tuple[str, ...]] = [("account",), ("login",)]
+    counted += [found for kind in kinds for found in ((kind,), ("all_mails", kind), (f"all_{_DEVICE_MAILS}", kind))]
+    counted += [(kind, one) for kind in ("device", "device_login") for one in devices]
+    counted += [(_DEVICE_MAILS, one, kind) for one in devices for kind in kinds]
     for name in names:
         for kind, *parts in counted:
             counters.reset_count(_key(kind, *parts, name))

@@ -8,8 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +23,6 @@ from tests.serving import ROOT, free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from httpx import Response
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.adopting
 
 PROGRAMS = ROOT / "tests/adopting/programs"
-SECONDS, RATE = 6, 50
 NEW = "the moon is made of green cheese"
 ORIGINS = ("tutorial", "flask_security", "django", "fastapi_users")
 
@@ -160,31 +156,11 @@ def go_around(url: str, identifier: str, password: str) -> list[int]:
     return [answer.status_code, page.status_code]
 
 
-def under_load(url: str, old: Old) -> tuple[list[list[int]], list[int]]:
-    """Send so many requests a second, whatever becomes of them, among them one login of each user."""
-    logins: list[Future[list[int]]] = []
-    others: list[Future[Response]] = []
-    every = SECONDS * RATE // len(USERS)
-    with httpx.Client(base_url=url, timeout=30) as visitor, ThreadPoolExecutor(64) as clients:
-        began = time.monotonic()
-        for number in range(SECONDS * RATE):
-            # Fifty a second whatever the answers do: who waits for them would spare a slow site.
-            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
-            user = USERS[number // every] if number % every == 0 and number // every < len(USERS) else None
-            if user is not None:
-                logins.append(clients.submit(go_around, url, old.identifier(user), user.password))
-            else:
-                others.append(clients.submit(visitor.get, "/me" if number % 2 else "/"))
-    return [one.result() for one in logins], [one.result().status_code for one in others]
-
-
 def test_everybody_signs_in_and_one_can_go_back(old: Old) -> None:
-    """At 50 requests a second all sign in at the first try, nothing fails, and the old program goes on after it."""
+    """All sign in at the first try, and the old program goes on after it."""
     with adopted(old) as url:
-        logins, others = under_load(url, old)
+        logins = [go_around(url, old.identifier(user), user.password) for user in USERS]
         assert logins == [[200, 200]] * len(USERS)
-        assert len(logins) + len(others) == SECONDS * RATE
-        assert set(others) <= {200, 302, 401}
         for name in (old.identifier(USERS[0]), "nobody", "locked out"):
             assert sign_in(url, name, "wrong").status_code == 401
     kept = sqlite3.connect(old.database)

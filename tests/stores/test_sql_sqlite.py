@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from queue import Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -158,3 +158,40 @@ def test_a_poll_that_fails_begins_again(store: SqlStore, monkeypatch: pytest.Mon
     heard.get(timeout=PATIENCE)
     monkeypatch.setattr(store._database, "_file", name)
     heard.get(timeout=PATIENCE)
+
+
+class Held:
+    """A lock that others hold, who write something now and then."""
+
+    def __init__(self, store: SqlStore, written: list[bool]) -> None:
+        self._database: Any = store._database
+        self._written = written
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait in vain, while the others write or not; in the end, get it."""
+        assert timeout > 0
+        if not self._written:
+            return True
+        self._database._writes += self._written.pop(0)
+        return False
+
+    def release(self) -> None:
+        """Let go."""
+
+
+def test_writers_of_one_process_wait_as_long_as_the_others_get_on(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write waits through any number of others that are written, and not for one that hangs, nor for ever."""
+    database: Any = store._database
+    session = a_session()
+    monkeypatch.setattr(database, "_lock", Held(store, [True] * 20))
+    store.add_session(session)
+    assert store.get_session(session.id) == session
+    monkeypatch.setattr(database, "_lock", Held(store, [True, True, False]))
+    with pytest.raises(StoreError, match="Too many writes"):
+        store.add_session(a_session())
+    monkeypatch.setattr("admit.stores.sql_sqlite._LONGEST_QUEUE", -1)
+    monkeypatch.setattr(database, "_lock", Held(store, [True]))
+    with pytest.raises(StoreError, match="Too many writes"):
+        store.add_session(a_session())

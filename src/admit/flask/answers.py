@@ -23,6 +23,7 @@ from admit.errors import (
     Unavailable,
 )
 from admit.flask.accounts import PENDING_HEADER, kept_cookie, remember_device
+from admit.flask.context import the_request
 from admit.flask.cookies import DEVICES, PENDING
 from admit.flask.languages import said
 from admit.flask.outages import log_outage
@@ -34,9 +35,12 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.flask.settings import CookieSettings
 
-__all__ = ["REFUSALS", "as_json", "as_problem", "harden", "problem_of", "settle"]
+__all__ = ["REFUSALS", "as_json", "as_problem", "ask_to_wait", "harden", "problem_of", "settle"]
 
 _PROBLEM = "application/problem+json"
+
+#: The cookie that tells the script of a page for how many seconds to wait, and for how long it tells that.
+_WAIT, _TOLD_FOR = "admit-wait", 60
 
 #: What an action may raise that is an answer.
 REFUSALS = (AdmitError, StoreError, HTTPException)
@@ -105,6 +109,18 @@ def as_problem(accounts: Accounts, error: AdmitError, language: str) -> Response
     }
     response = current_app.response_class(msgspec.json.encode(body), status=status, mimetype=_PROBLEM)
     add_error_headers(response, error)
+    return response
+
+
+def ask_to_wait(error: Overloaded) -> Response:
+    """Leave the browser on its page, with all that was typed there; the script of that page sends it again.
+
+    A page that goes on by itself would have to hold the password.
+    """
+    response = current_app.response_class(status=HTTPStatus.NO_CONTENT)
+    add_error_headers(response, error)
+    # Nothing but a number for the script: whoever plants one makes a form wait.
+    response.set_cookie(_WAIT, str(error.retry_after), _TOLD_FOR, secure=the_request().is_secure, samesite="Strict")
     return response
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint
 from jinja2 import FileSystemLoader
 
-from admit.errors import NotFound
+from admit.errors import NotFound, Overloaded
 from admit.feature import Demand, Face
 from admit.flask import bodies
 from admit.flask.accounts import kept_cookie
-from admit.flask.answers import REFUSALS, as_json, as_problem, harden, problem_of, settle
+from admit.flask.answers import REFUSALS, as_json, as_problem, ask_to_wait, harden, problem_of, settle
 from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
 from admit.flask.headers import drop_what_is_too_long, header
@@ -41,6 +41,8 @@ CARRIER = "Admit-Carrier"
 
 #: As long as a token in a body may be.
 _LONGEST_ARGUMENT = 200
+#: The field by which the script of a page says that it can send its form again.
+WAITS = "waits"
 
 #: The name under which a browser keeps the token of the link that it came by.
 LINK = "link"
@@ -138,13 +140,17 @@ def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
 def _page_view(accounts: Accounts, pages: Pages, bound: Bound) -> Callable[..., Response]:
     def view(**arguments: str) -> Response:
         values: dict[str, str] = {}
-        ctx = _asked(accounts)
+        ctx, can_wait = _asked(accounts), False
         try:
             values = bodies.read_form(the_request()) if bound.action.method != "GET" else {}
             values.pop("next", None)
+            can_wait = values.pop(WAITS, None) is not None
             reply = _call(bound, ctx, arguments, _with_link(bound.action, ctx, values), strict=False)
         except REFUSALS as error:
-            return settle(accounts, ctx, pages.refuse(bound, ctx, _told(accounts, error, bound.name), values))
+            problem = _told(accounts, error, bound.name)
+            if can_wait and isinstance(problem, Overloaded):
+                return ask_to_wait(problem)
+            return settle(accounts, ctx, pages.refuse(bound, ctx, problem, values))
         return settle(accounts, ctx, pages.show(bound, ctx, reply))
 
     return view

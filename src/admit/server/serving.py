@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["listen", "serve"]
 
-#: How many connections may wait to be accepted, as waitress has it.
+#: How many connections may be open, and how many may wait to be accepted.
 _BACKLOG = 1024
 #: More than any action takes, so that the refusal is the application's; a body that is larger ends the connection.
 _LARGEST_BODY = 1024 * 1024
@@ -62,12 +63,17 @@ def serve(app: Flask, server: ServerSettings, listening: socket.socket) -> None:
         app,
         sockets=[listening],
         threads=server.threads,
+        # Beyond it nobody is heard until others have left: waitress' 100 are a class that comes at the same moment.
+        connection_limit=_BACKLOG,
+        asyncore_use_poll=True,  # select() takes no file whose number is higher than that
         ident=None,  # nobody needs to know what serves, and in which version
         url_scheme=urlsplit(accounts.mailing.base).scheme,
         # What proxies of one's own have written is read by the application, which knows how many there are.
         clear_untrusted_proxy_headers=not accounts.settings.proxies,
         max_request_body_size=_LARGEST_BODY,
     )
+    # That some wait is what a queue is for.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     before = signal.signal(signal.SIGTERM, _end)
     try:
         waitress.run()

@@ -34,7 +34,7 @@ class ServerSettings(Settings):
     )
     host: str = setting("127.0.0.1", "The address to listen at.")
     port: int = setting(5000, "The port to listen at; 0 for one that is free.")
-    threads: int = setting(8, "How many requests are answered at once.")
+    threads: int = setting(32, "How many requests are answered at once.")
     dev: bool = setting(False, "Whether mails are printed and shown on a page instead of sent. Only for this machine.")
     trusted_hosts: tuple[str, ...] = setting(
         (), "Names that this site is asked for by, besides that of its public address; requests for others are refused."

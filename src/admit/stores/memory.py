@@ -86,22 +86,26 @@ class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters, MemoryEvents
             )
             return True
 
-    def list_sessions(self, subject: str) -> Sequence[Session]:
-        """Return the subject's sessions, oldest ``created_at`` first."""
+    def list_sessions(self, subject: str, *, limit: int | None = None) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first, or the newest so many."""
         with self._lock:
             found = [self._sessions[one] for one in self._ids.get(subject, ())]
-        return sorted(found, key=lambda session: session.created_at)
+        listed = sorted(found, key=lambda session: session.created_at)
+        return listed if limit is None else listed[-limit:]
 
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller."""
         with self._lock:
             return self._end(session_id, ending)
 
-    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
-        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
-        with self._lock:
-            doomed = self._ids.get(subject, set()) - {keep}
-            return sum(self._end(one, ending) for one in doomed)
+    def delete_sessions(
+        self, subject: str, *, keep: str | None = None, only: Sequence[str] | None = None, ending: Ending
+    ) -> int:
+        """End all sessions of the subject but the one with the id ``keep``, or only some; return how many ended."""
+        ended = 0
+        while doomed := self._doomed(subject, keep, only):
+            ended += sum(self.delete_session(one, ending=ending) for one in doomed)
+        return ended
 
     def get_ending(self, session_id: str) -> Ending | None:
         """Return why the session ended; ``None`` if it lives, never lived or is forgotten."""
@@ -129,6 +133,11 @@ class MemoryStore(MemoryAccounts, MemoryChallenges, MemoryCounters, MemoryEvents
         self._sessions[session.id] = session
         self._ids.setdefault(session.subject, set()).add(session.id)
         heappush(self._due, (session.expires_at, session.id))
+
+    def _doomed(self, subject: str, keep: str | None, only: Sequence[str] | None) -> list[str]:
+        with self._lock:
+            ids = self._ids.get(subject, set())
+            return list((ids if only is None else ids.intersection(only)) - {keep})
 
     def _end(self, session_id: str, ending: Ending) -> bool:
         session = self._remove(session_id)

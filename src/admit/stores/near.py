@@ -117,19 +117,21 @@ class NearStore:
         with self._dropping(old.id):
             return self.store.replace_secret(old, new)
 
-    def list_sessions(self, subject: str) -> Sequence[Session]:
-        """Return the subject's sessions from the store, oldest ``created_at`` first."""
-        return self.store.list_sessions(subject)
+    def list_sessions(self, subject: str, *, limit: int | None = None) -> Sequence[Session]:
+        """Return the subject's sessions from the store, oldest ``created_at`` first, or the newest so many."""
+        return self.store.list_sessions(subject, limit=limit)
 
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller."""
         with self._dropping(session_id):
             return self.store.delete_session(session_id, ending=ending)
 
-    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
-        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
+    def delete_sessions(
+        self, subject: str, *, keep: str | None = None, only: Sequence[str] | None = None, ending: Ending
+    ) -> int:
+        """End all sessions of the subject but the one with the id ``keep``, or only some; return how many ended."""
         try:
-            return self.store.delete_sessions(subject, keep=keep, ending=ending)
+            return self.store.delete_sessions(subject, keep=keep, only=only, ending=ending)
         finally:
             self._drop_of(subject)
 

@@ -144,9 +144,13 @@ class RedisStore(RedisChallenges, RedisCounters):
         answer = self._records.change(ROTATE, old.id, packing.pack_guard(old), *packing.pack_rotation(new))
         return bool(answer == 1)
 
-    def list_sessions(self, subject: str) -> Sequence[Session]:
-        """Return the subject's sessions, oldest ``created_at`` first, those past their times included."""
-        return sorted(self._living(subject), key=lambda session: session.created_at)
+    def list_sessions(self, subject: str, *, limit: int | None = None) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first, those past their times included.
+
+        With a limit, those of a long list that are due last.
+        """
+        listed = sorted(self._living(subject, limit), key=lambda session: session.created_at)
+        return listed if limit is None else listed[-limit:]
 
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller, the one who ended it."""
@@ -156,13 +160,17 @@ class RedisStore(RedisChallenges, RedisCounters):
         self._list_out(session.subject, [session_id])
         return True
 
-    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
-        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
+    def delete_sessions(
+        self, subject: str, *, keep: str | None = None, only: Sequence[str] | None = None, ending: Ending
+    ) -> int:
+        """End all sessions of the subject but the one with the id ``keep``, or only some; return how many ended."""
         text = packing.pack_ending(ending)
+        if only is not None:
+            found = {one.id for one in self._living_of(subject, only)}
+            return self._end_some(subject, [one for one in dict.fromkeys(only) if one in found and one != keep], text)
         ended = 0
         while doomed := [one.id for one in self._living(subject) if one.id != keep]:
-            ended += self._records.end_all(doomed, text)
-            self._list_out(subject, doomed)
+            ended += self._end_some(subject, doomed, text)
         return ended
 
     def get_ending(self, session_id: str) -> Ending | None:
@@ -226,10 +234,18 @@ class RedisStore(RedisChallenges, RedisCounters):
         self._changes.stop()
         self._nodes.close()
 
-    def _living(self, subject: str) -> list[Session]:
+    def _living(self, subject: str, limit: int | None = None) -> list[Session]:
         """Return the subject's sessions, and take out of the list what has ended or was never written."""
-        entries = self._nodes.ask("ZRANGE", self._list_key(subject), 0, -1)
-        values = self._records.read_all([entry.decode() for entry in entries])
+        entries = [one.decode() for one in self._nodes.ask("ZRANGE", self._list_key(subject), 0, -1, "REV")]
+        found: dict[str, Session] = {}
+        for start in range(0, len(entries), STEP):
+            found.update((one.id, one) for one in self._living_of(subject, entries[start : start + STEP]))
+            if limit is not None and len(found) >= limit:
+                break
+        return list(found.values())
+
+    def _living_of(self, subject: str, entries: Sequence[str]) -> list[Session]:
+        values = self._records.read_all(entries)
         living = {one: self._records.living(one, value) for one, value in values.items()}
         ended = [one for one, value in values.items() if value is not None and living[one] is None]
         absent = [one for one, value in values.items() if value is None]
@@ -238,6 +254,15 @@ class RedisStore(RedisChallenges, RedisCounters):
         if absent:
             self._nodes.ask("EVALSHA", FORGET, 1, self._list_key(subject), *absent)
         return [session for session in living.values() if session is not None and session.subject == subject]
+
+    def _end_some(self, subject: str, session_ids: Sequence[str], text: bytes) -> int:
+        """End sessions of a subject, in steps that hold the server up for no longer than others can wait."""
+        ended = 0
+        for start in range(0, len(session_ids), STEP):
+            step = session_ids[start : start + STEP]
+            ended += self._records.end_all(step, text)
+            self._list_out(subject, step)
+        return ended
 
     def _list_in(self, session: Session) -> bytes:
         """Note a session in its subject's list; return when its key is due."""

@@ -20,6 +20,7 @@ from admit.stores.sql_care import CareStatements, SqlCare
 from admit.stores.sql_challenges import ChallengeStatements, SqlChallenges
 from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
 from admit.stores.sql_credentials import CredentialStatements
+from admit.stores.sql_endings import ANY, EndingStatements, SqlEndings
 from admit.stores.sql_events import EventStatements, SqlEvents
 from admit.stores.sql_forks import keep_apart
 from admit.stores.sql_sqlite import SqliteDatabase
@@ -38,14 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["SqlStore", "is_ours"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-_ANY = "*"
 # How long a purge may keep others from writing, in seconds, and how many rows it removes in one go: fewer would take
 # no less time, since what is slow then is the disk, and with more the disk alone might take too long.
 _HOLD = 0.05
 _LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 
 
-class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing, SqlCare):
+class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing, SqlCare):
     """Keeps sessions, accounts and all that belongs to them in an SQLite file or a PostgreSQL database.
 
     The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
@@ -88,6 +88,7 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing
         self._for_challenges = ChallengeStatements(self._database, schema, prefix)
         self._for_counters = CounterStatements(self._database, schema, prefix)
         self._for_events = EventStatements(self._database, schema, prefix)
+        self._for_endings = EndingStatements(self._database, schema, prefix)
         self._for_care = CareStatements(self._database, schema, prefix)
         self._recordings = local()
         self._counters_bound = Bound(max_counters)
@@ -159,9 +160,13 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing
         standing = (old.id, old.secret_hash, rows.optional(old.confirmed_at))
         return self._change(old.id, self._statements.swap, (*written, *standing))
 
-    def list_sessions(self, subject: str) -> Sequence[Session]:
-        """Return the subject's sessions, oldest ``created_at`` first."""
-        return [rows.read_session(row) for row in self._database.ask(self._statements.list, (subject,))]
+    def list_sessions(self, subject: str, *, limit: int | None = None) -> Sequence[Session]:
+        """Return the subject's sessions, oldest ``created_at`` first, or the newest so many."""
+        if limit is None:
+            found = self._database.ask(self._statements.list, (subject,))
+        else:
+            found = self._database.ask(self._statements.list_newest, (subject, str(limit)))[::-1]
+        return [rows.read_session(row) for row in found]
 
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller."""
@@ -170,18 +175,6 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing
             if ended:
                 self._record(run)
         return ended
-
-    def delete_sessions(self, subject: str, *, keep: str | None = None, ending: Ending) -> int:
-        """End all sessions of the subject but the one with the id ``keep``; return how many ended."""
-        with self._database.transaction() as run:
-            self._database.lock_subject(run, subject)
-            ended = run(self._statements.delete_all, (subject, keep))
-            for session_id, expires_at in ended:
-                run(self._statements.end, rows.end_row(session_id, ending, expires_at))
-            if ended:
-                self._database.announce(run, _ANY)
-                self._record(run)
-        return len(ended)
 
     def get_ending(self, session_id: str) -> Ending | None:
         """Return why the session ended; ``None`` if it lives, never lived or is forgotten."""
@@ -239,7 +232,7 @@ class SqlStore(SqlEvents, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing
             began = monotonic()
             count = len(run(statement, (before, step)))
             if count and statement == self._statements.purge_sessions:
-                self._database.announce(run, _ANY)
+                self._database.announce(run, ANY)
         return count, monotonic() - began
 
 

@@ -27,6 +27,8 @@ __all__ = ["SqliteDatabase"]
 # How often it is asked whether another connection wrote (seconds).
 _POLL = 0.05
 _RETRY = 0.01
+# How long a write waits for others of the same process that get on, in seconds; one that hangs is not waited for.
+_LONGEST_QUEUE = 10
 _FAILURES = (sqlite3.Error, UnicodeError)
 
 
@@ -51,6 +53,7 @@ class SqliteDatabase:
         self._writers: Idle[sqlite3.Connection] = Idle(sqlite3.Connection.close)
         # SQLite's own waiting is a matter of luck when many wait; within a process a lock is fair and quick.
         self._lock = Mutex()
+        self._writes = 0
         self.changes: Changes = Changes(self._hear)
 
     def ask(self, statement: str, values: Sequence[object]) -> list[Row]:
@@ -67,15 +70,22 @@ class SqliteDatabase:
     @contextmanager
     def transaction(self) -> Generator[Callable[..., list[Row]]]:
         """Write in one transaction; whatever is raised within undoes it."""
-        if not self._lock.acquire(timeout=self._timeout):
-            message = "Too many writes wait for the database."
-            raise StoreError(message)
+        self._await_turn()
         try:
             yield from self._transaction()
         except _FAILURES as error:
             raise StoreError(str(error)) from error
         finally:
             self._lock.release()
+
+    def _await_turn(self) -> None:
+        """Wait for the other writers of this process, as long as they get on."""
+        deadline, seen = monotonic() + _LONGEST_QUEUE, self._writes
+        while not self._lock.acquire(timeout=self._timeout):
+            if seen == self._writes or monotonic() > deadline:
+                message = "Too many writes wait for the database."
+                raise StoreError(message)
+            seen = self._writes
 
     def lock_subject(self, run: Callable[..., list[Row]], subject: str) -> None:
         """Do nothing: there is one writer at a time."""
@@ -151,6 +161,7 @@ class SqliteDatabase:
             connection.execute("BEGIN IMMEDIATE")
             yield run
             connection.execute("COMMIT")
+            self._writes += 1
         except BaseException:
             connection.close()  # and the transaction is undone
             raise

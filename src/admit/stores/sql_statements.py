@@ -54,6 +54,11 @@ class Statements(Wording):
         self.add: str = self._insert(sessions, SESSION_COLUMNS)
         self.get: str = self._marked(f"SELECT {columns} FROM {sessions} WHERE id = ?")
         self.list: str = self._marked(f"SELECT {columns} FROM {sessions} WHERE subject = ? ORDER BY created_at, id")
+        # As text: the driver of PostgreSQL sends a number as wide as it is, and a question is prepared for one width.
+        self.list_newest: str = self._marked(
+            f"SELECT {columns} FROM {sessions} WHERE subject = ?"
+            f" ORDER BY created_at DESC, id DESC LIMIT CAST(? AS BIGINT)"
+        )
         # A later touch may come in before an earlier one: what is there already stays.
         self.touch: str = self._marked(
             f"UPDATE {sessions} SET expires_at = CASE WHEN seen_at < ? THEN ? ELSE expires_at END,"
@@ -64,9 +69,6 @@ class Statements(Wording):
             f" WHERE id = ? AND secret_hash = ? AND confirmed_at {dialect.is_not_distinct_from} ? RETURNING 1"
         )
         self.delete: str = self._marked(f"DELETE FROM {sessions} WHERE id = ? RETURNING expires_at")
-        self.delete_all: str = self._marked(
-            f"DELETE FROM {sessions} WHERE subject = ? AND id {dialect.is_distinct_from} ? RETURNING id, expires_at"
-        )
         # An id that ended before would be one that somebody added twice: it has to end all the same.
         self.end: str = self._insert(endings, ENDING_COLUMNS) + " ON CONFLICT (session_id) DO NOTHING"
         self.get_ending: str = self._marked(f'SELECT reason, at, "by" FROM {endings} WHERE session_id = ?')

@@ -128,6 +128,15 @@ class StoreContract(StoreEndings, StoreRaces):
         assert store.count_sessions() == len(ages) + 1
         assert list(store.list_sessions("ad")) == [other]
 
+    def test_lists_the_newest(self, store: SessionStore) -> None:
+        """With a limit the newest are listed, oldest first, and without one all."""
+        sessions = [a_session(created_at=NOW + timedelta(minutes=age), idle=timedelta(days=1)) for age in range(5)]
+        for session in (sessions[3], sessions[0], sessions[4], sessions[2], sessions[1]):
+            store.add_session(session)
+        for limit in (1, 3, 5, 9):
+            assert list(store.list_sessions("ada", limit=limit)) == sessions[-limit:]
+        assert list(store.list_sessions("grace", limit=3)) == []
+
     def test_subjects_are_compared_to_the_letter(self, store: SessionStore) -> None:
         """Subjects that differ in case, in a space, in an accent's spelling or by a pattern are different people."""
         names = ["7", "07", "a", "A", "a ", " a", "e\u0301", "\u00e9", "ß", "ss", "a%", "a*", "{a}", "a:b", "_", "\n"]

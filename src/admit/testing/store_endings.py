@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreEndings"]
 
+#: More than any store ends in one step of what it locks.
+_MANY = 130
+
 
 class StoreEndings:
     """The part of the contract that is about endings."""
@@ -66,6 +69,31 @@ class StoreEndings:
             store.add_session(a_session())
             assert store.delete_sessions("ada", keep=keep, ending=REVOKED) == 1
         assert store.get_session(other.id) == other
+
+    def test_only_some_end(self, store: SessionStore) -> None:
+        """Of the sessions that are named those of the subject end, but the one to keep, and no others."""
+        kept, named, other = a_session(), [a_session() for _ in range(3)], a_session(subject="grace")
+        for session in (kept, *named, other):
+            store.add_session(session)
+        ids = [named[0].id, named[1].id, named[1].id, other.id, "unknown"]
+        assert store.delete_sessions("ada", keep=named[1].id, only=ids, ending=REVOKED) == 1
+        assert store.get_ending(named[0].id) == REVOKED
+        assert {one.id for one in store.list_sessions("ada")} == {kept.id, named[1].id, named[2].id}
+        assert store.get_session(other.id) == other
+        for nothing in ([], ["unknown"], [other.id]):
+            assert store.delete_sessions("ada", only=nothing, ending=REVOKED) == 0
+        assert store.delete_sessions("ada", only=ids, ending=REVOKED) == 1
+
+    def test_many_end(self, store: SessionStore) -> None:
+        """However many sessions a subject has, all end, each with its reason, and none of others."""
+        many, other = [a_session() for _ in range(_MANY)], a_session(subject="grace")
+        for session in (*many, other):
+            store.add_session(session)
+        half = [one.id for one in many[: _MANY // 2]]
+        assert store.delete_sessions("ada", only=half, ending=REVOKED) == len(half)
+        assert store.delete_sessions("ada", ending=REVOKED) == _MANY - len(half)
+        assert {store.get_ending(one.id) for one in many} == {REVOKED}
+        assert store.count_sessions() == 1
 
     def test_a_replaced_session_is_gone_like_any_other(self, store: SessionStore) -> None:
         """Nothing brings a session back that was replaced, and it can't be replaced twice."""

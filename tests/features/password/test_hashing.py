@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from admit.errors import ConfigurationError, InvalidInput, Overloaded, Text
 from admit.features.password.hashing import Hasher, Verdict, normalized, prepared
-from admit.features.password.pool import Pool
+from admit.features.password.pool import Pool, on_behalf_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,9 +249,9 @@ def test_a_full_pool_refuses() -> None:
     """Whoever finds no place in the pool hears so, for a hash and for a verification, known account or not."""
     pool = Pool(places=1)
     full = Hasher(pool=pool)
-    pool._places.get().acquire()
+    pool._line.get().enter("ada", 0.0)
     for ask in (lambda: full.hash(RIGHT), lambda: full.verify(RIGHT, None), lambda: full.verify(RIGHT, stored())):
-        with pytest.raises(Overloaded):
+        with on_behalf_of("ada"), pytest.raises(Overloaded):
             ask()
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["DeviceList", "DeviceView", "Devices", "Ended"]
 
 
+#: How many are shown or taken away at most: more than anybody looks at, and few enough to answer at once.
+_MOST = 200
+
+
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     """One login on one device, in human words."""
 
@@ -31,7 +35,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceList(msgspec.Struct, frozen=True, kw_only=True):
-    """All devices of a person, the one that was used last first."""
+    """The devices of a person, the one that was used last first; of very many, the newest."""
 
     devices: list[DeviceView]
 
@@ -54,19 +58,20 @@ class Devices(Feature):
     def show(self, ctx: Context) -> Reply[DeviceList]:
         """Return the devices on which the account is logged in."""
         here = ctx.demand_session()
-        sessions = sorted(ctx.gate.sessions_of(here.subject), key=lambda one: (one.id == here.id, one.seen_at))
+        found = {here.id: here} | {one.id: one for one in ctx.gate.sessions_of(here.subject, limit=_MOST)}
+        sessions = sorted(found.values(), key=lambda one: (one.id == here.id, one.seen_at))
         return Reply(DeviceList(devices=[_view(one, here) for one in reversed(sessions)]))
 
     def export(self, ctx: Context, account: Account) -> Any:
         """Return the logins of the account, with what their devices said of themselves."""
-        return [_exported(one) for one in ctx.gate.sessions_of(account.id)] or None
+        return [_exported(one) for one in ctx.gate.sessions_of(account.id, limit=_MOST)] or None
 
     @action("DELETE", "/devices/<session_id>", title="End one", demands=Demand.SESSION, errors=[NotFound])
     def end(self, ctx: Context, session_id: str) -> Reply[Ended]:
         """End the login on one device; on this one, it logs out."""
         here = ctx.demand_session()
         # Somebody else's is treated like one that never was: the answer must not tell that it exists.
-        if all(one.id != session_id for one in ctx.gate.sessions_of(here.subject)):
+        if not ctx.gate.has_session(here.subject, session_id):
             raise NotFound(reason="not a session of this account")
         if session_id == here.id:
             ctx.leaves = True

@@ -104,13 +104,16 @@ class MagicLink(Feature):
     )
     def ask(self, ctx: Context, form: MailLoginForm) -> Reply[MailSent]:
         """Send a link and a code, if there is such an account. The answer does not tell."""
-        ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.identifier) or ""
         account = ctx.accounts.find_account(key) if key else None
+        device = ctx.devices.recognize(ctx.marks, account.id if account else "")
+        ctx.throttle.request(ctx.client, device=device)
         address = account.email if account and ctx.gate.admission.can_return(account) else None
-        # MailSent in any case. A mail that is not sent must not void the one before, or strangers could void them all.
-        is_allowed = ctx.throttle.allows_mail(address.key if address else key)
-        self._send(ctx, account, key, address if is_allowed else None, remember=form.remember)
+        # Counted by what was typed, so that neither the answer nor what the browser keeps tells who has an account.
+        is_allowed = ctx.throttle.allows_mail(key, purpose=self.name, client=ctx.client, device=device)
+        # A mail that is not sent must not void the one before, neither its link nor what this browser keeps for it.
+        if is_allowed or not ctx.kept.get(self.name):
+            self._send(ctx, account, key, address if is_allowed else None, remember=form.remember)
         return Reply(MailSent(), page="magic_link/code")
 
     @action("GET", "/magic-link/use", title="Sign in", page="magic_link/use", faces=[Face.PAGE])
@@ -148,14 +151,16 @@ class MagicLink(Feature):
         subject = asked.details["account"]
         device = ctx.devices.recognize(ctx.marks, subject)
         name = subject or asked.details["key"]
-        attempt = ctx.throttle.attempt(name, ctx.client, device=device, subject=subject)
+        attempt = ctx.throttle.attempt(name, ctx.client, device=device, subject=subject, settles=True)
         if not ctx.throttle.allows(self.name, asked.id, burst=codes.TRIES, interval=_LONGEST):
+            attempt.failed()
             self._take(ctx)
             raise InvalidChallenge(reason="too many wrong codes")
         if not codes.is_code(asked, form.code):
             ctx.publish(
                 LoginFailed(at=ctx.now, subject=subject, method=self.name, reason="wrong code", client=ctx.client)
             )
+            attempt.failed()
             raise WrongCode(reason="wrong code")
         taken = self._take(ctx)
         attempt.succeeded()

@@ -140,8 +140,11 @@ class MailChange(Feature):
             raise Throttled(int(_HOUR.total_seconds()) // _MOST)
         holder = ctx.accounts.find_account(new.key)
         details = {"value": new.value, "key": new.key, "from": _key_of(account)}
-        token = ctx.gate.challenge(self.name, account.id, self.lifetime, details)
-        is_allowed = ctx.throttle.allows_mail(new.key)
+        # Not as a known device: the mailbox is not known to be its owner's.
+        is_allowed = ctx.throttle.allows_mail(new.key, purpose=self.name, client=ctx.client)
+        # A mail that is not sent must not void the one before.
+        subject = account.id if is_allowed else ""
+        token = ctx.gate.challenge(self.name, subject, self.lifetime, details)
         # Somebody whose user name it is does not have it.
         known = holder.email if holder is not None and _key_of(holder) == new.key else None
         is_taken = not self._gives_up(ctx, holder, new.key)

@@ -212,7 +212,7 @@ class MailVerification(Feature):
 
         As much is done where the address has an account, whose owner gets another mail.
         """
-        is_mailed = ctx.throttle.allows_mail(sign_up.key)
+        is_mailed = ctx.throttle.allows_mail(sign_up.key, purpose=self.name, client=ctx.client)
         if is_mailed or earlier is None:
             link, mailed = sign_ups.keep(ctx, sign_up, self.lifetime, instead_of=earlier)
         else:

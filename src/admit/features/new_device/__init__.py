@@ -1,10 +1,12 @@
 """Telling an owner of a login on a device that they have never used, with a way to say that it was not them.
 
 An attacker who has a password logs in and hopes that nobody notices: they use up the mails that an account gets,
-change the password or the address so that the owner's link is void, or show up as a device that is known. So these
-mails are counted apart, their links are void by nothing that is done in the account, and a device is known only by a
-mark that a login of its owner has left there. Whoever has got hold of such a mail can end sessions, and no more: the
-link to choose a new password goes to the address.
+change the password or the address so that the owner's link is void, show up as a device that is known, or come as a
+client that keeps no marks, or before the owner does. So these mails are counted apart, their links are void by nothing
+that is done in the account, a device is known only by a mark that a login of its owner has left there, and a client
+without cookies by the place that it came from. Only who has just signed up here is told nothing of their first login:
+imported and adopted users are. Whoever has got hold of such a mail can end sessions, and no more: the link to choose a
+new password goes to the address.
 
 Source: NIST SP 800-63B-4, section 4.6 (notices, with a way to object); OWASP ASVS 5.0.0, 6.3.5.
 """
@@ -23,7 +25,7 @@ from admit import device_names
 from admit.errors import InvalidChallenge, Overloaded, Text
 from admit.events import SessionEvent
 from admit.feature import Context, Face, Feature, Reply, Token, action, can_regain
-from admit.known_devices import KIND
+from admit.known_devices import KINDS
 from admit.settings import setting
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["DeviceDenied", "DeviceMet", "Evicted", "NewDevice", "NewDeviceForm", "NewDeviceView"]
 
 _HOUR = timedelta(hours=1)
+#: How long the first login to an account is nothing new to its owner, who has just made it.
+_SOON = timedelta(days=1)
+#: What is counted apart: logins of clients that keep no cookies.
+_PROGRAMS = "programs"
 _NAME = re.compile(r"[\w +/-]{1,60}")
 
 
@@ -84,7 +90,9 @@ class NewDevice(Feature):
     sends_mail = True
 
     lifetime: timedelta = setting(timedelta(days=7), "How long the owner can say that it was not them.")
-    mails_per_hour: int = setting(5, "How many of these mails one account is sent in an hour.")
+    mails_per_hour: int = setting(
+        5, "How many of these mails one account is sent in an hour, and as many for programs."
+    )
 
     def __post_init__(self) -> None:
         """Check that there are mails, and that their links work for a time."""
@@ -101,9 +109,9 @@ class NewDevice(Feature):
         )
 
     def meet(self, ctx: Context, session: Session) -> None:
-        """Tell the owner, unless it is the first device of all: whoever has just signed up knows."""
+        """Tell the owner, unless it is the first login of somebody who has just signed up."""
         account = ctx.accounts.get_account(session.subject)
-        if account is None or all(one.kind != KIND for one in ctx.credentials.list_credentials(account.id)):
+        if account is None or _is_first(ctx, account):
             return
         # An address that nobody has confirmed may be a stranger's, who must not end anybody's sessions.
         address = account.email if account.email and account.email.verified_at else None
@@ -150,10 +158,10 @@ class NewDevice(Feature):
     # -- steps -------------------------------------------------------------------------------------
 
     def _may_mail(self, ctx: Context, account: Account) -> bool:
-        # Counted apart: whoever has a password can also ask for resets until the account gets no other mail.
-        return ctx.throttle.allows(
-            self.name, account.id, burst=self.mails_per_hour, interval=_HOUR / self.mails_per_hour
-        )
+        # Counted apart from what anybody can ask for. A program that logs in as another each time does not use up what
+        # tells of a thief in a browser.
+        name = account.id if ctx.keeps_marks else f"{account.id} {_PROGRAMS}"
+        return ctx.throttle.allows(self.name, name, burst=self.mails_per_hour, interval=_HOUR / self.mails_per_hour)
 
     def _tell(self, ctx: Context, account: Account, to: Identifier, session: Session) -> None:
         name, address = device_names.name_of(session.client.user_agent), _address(session.client)
@@ -183,3 +191,13 @@ def _address(client: Client) -> str:
 def _subject(account: Account) -> str:
     # Not the account itself: a thief who changes the password voids all that is the account's.
     return f"new_device:{account.id}"
+
+
+def _is_first(ctx: Context, account: Account) -> bool:
+    """Tell whether it is the first login of somebody who has just signed up here.
+
+    One with a password of another program has not: whoever comes first may be somebody who knows it from there.
+    """
+    if ctx.now - account.created_at >= _SOON:
+        return False
+    return not any(one.kind in KINDS or one.is_adopted for one in ctx.credentials.list_credentials(account.id))

@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from admit import foreign_hashes, identifiers, sign_ups, tokens
 from admit.errors import (
+    AdmitError,
     ConfigurationError,
     InvalidCredentials,
     InvalidInput,
@@ -31,9 +33,10 @@ from admit.features.password.breaches import BreachCheck
 from admit.features.password.changes import PasswordChanged
 from admit.features.password.forms import Changed, ConfirmForm, LoginForm, NewPasswordForm, StrengthForm, StrengthView
 from admit.features.password.hashing import Hasher
-from admit.features.password.pool import Pool
+from admit.features.password.pool import Pool, on_behalf_of
 from admit.model import ADOPTED, ECHO, Credential, Factor
 from admit.settings import setting
+from admit.throttle import network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +63,8 @@ _logger = logging.getLogger("admit.password")
 #: Of how many accounts it is logged in a process that their hash is not computed.
 _MOST_TOLD = 1000
 _KNOW = frozenset({Factor.KNOW})
+#: How long those may wait who want to know how hard a password is to guess, which matters less than a login.
+_SOON = timedelta(seconds=1)
 _BREACHED = Text("This password is known from a breach of another site. Please choose one that nobody has.")
 
 
@@ -80,7 +85,14 @@ class Password(Feature):
     time_cost: int = setting(2, "How many passes one hash makes over it.")
     parallelism: int = setting(1, "How many lanes one hash has.")
     hashes_at_once: int = setting(1, "How many passwords one process hashes at the same time.")
-    logins_at_once: int = setting(4, "How many may hash or wait in one process; one more is told to try again.")
+    patience: timedelta = setting(
+        timedelta(seconds=10), "How long those who hash may stand in a queue; a burst that is over sooner is served."
+    )
+    logins_at_once: int = setting(
+        4,
+        "How many may hash or wait in one process for one account at one address, and in all once the queue has stood; "
+        "one more is told to try again.",
+    )
     breach_check: BreachCheck | None = setting(
         None, "Tells whether a password is known from a breach; None for no check."
     )
@@ -107,7 +119,7 @@ class Password(Feature):
             memory_kib=self.memory_kib,
             time_cost=self.time_cost,
             parallelism=self.parallelism,
-            pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once),
+            pool=Pool(at_once=self.hashes_at_once, places=self.logins_at_once, patience=self.patience),
             flask_security_salt=self.flask_security_salt,
         )
 
@@ -118,7 +130,7 @@ class Password(Feature):
     @cached_property
     def _judges(self) -> Pool:
         # A password can be made to take a tenth of a second to judge, and whoever asks need not have an account.
-        return Pool(at_once=1, places=2)
+        return Pool(at_once=1, places=2, patience=_SOON)
 
     def examine(self, features: Mapping[str, Feature]) -> Iterable[Finding]:
         """Tell of weak settings, and whether a hash costs on this machine what it should."""
@@ -147,14 +159,24 @@ class Password(Feature):
         # Whatever is asked of a known account is asked of an unknown one: time must not tell them apart.
         subject = account.id if account else ""
         device = ctx.devices.recognize(ctx.marks, subject)
-        attempt = ctx.throttle.attempt(subject or key, ctx.client, device=device, subject=subject)
-        if not self._verify(ctx, subject, form.password, attempt):
-            is_waiting = self._is_of_sign_up(ctx, key, form.password)
+        name = subject or key
+        attempt = ctx.throttle.attempt(name, ctx.client, device=device, subject=subject, settles=True)
+        verified = self._verify(ctx, subject, form.password, attempt, name)
+        if verified is None:
+            is_waiting = self._is_of_sign_up(ctx, key, form.password, name)
             reason = "address not confirmed" if is_waiting else "wrong password" if account else "unknown account"
             ctx.publish(LoginFailed(at=ctx.now, subject=subject, method=self.name, reason=reason, client=ctx.client))
             # A failure all the same: whoever signs up with what they guess must not guess for nothing.
             raise VerificationRequired(reason=reason) if is_waiting else InvalidCredentials(reason=reason)
-        return ctx.admit(subject, self.name, _KNOW, remember=form.remember)
+        try:
+            reply = ctx.admit(subject, self.name, _KNOW, remember=form.remember)
+        except AdmitError:
+            # An account that anybody can make, with an address that is not theirs, must not be worth more tries.
+            attempt.failed()
+            raise
+        attempt.succeeded()
+        verified.note(ctx)
+        return reply
 
     @action(
         "POST",
@@ -214,8 +236,9 @@ class Password(Feature):
         if self.breach_check is not None and self.breach_check.count(secret):
             raise InvalidInput({"password": _BREACHED})
         example = adopted.example_of(ctx.credentials)
-        echo = {} if example is None else {ECHO: self.hasher.hash_alike(secret, example)}
-        credential = self._credential(account.id, self.hasher.hash(secret), ctx.now)
+        with on_behalf_of((account.id, network(ctx.client.address))):
+            echo = {} if example is None else {ECHO: self.hasher.hash_alike(secret, example)}
+            credential = self._credential(account.id, self.hasher.hash(secret), ctx.now)
         return replace(credential, details=echo)
 
     def adopt(self, account: Account, hashed: str, at: datetime) -> Credential | None:
@@ -243,25 +266,25 @@ class Password(Feature):
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def _verify(self, ctx: Context, subject: str, password: str, attempt: Attempt) -> bool:
-        """Tell whether the password is the subject's, with exactly one hash; note it anew if it needs a better one."""
+    def _verify(
+        self, ctx: Context, subject: str, password: str, attempt: Attempt, name: str
+    ) -> changes.Verified | None:
+        """Return what the password has shown if it is the subject's, with exactly one hash."""
         credential = ctx.credentials.get_credential(self.name, subject)
         try:
-            verdict = self._verdict(ctx, password, credential)
+            verdict = self._verdict(ctx, password, credential, name)
         except Overloaded:
             attempt.withdraw()  # it was not looked at
             raise
+        except InvalidInput:
+            attempt.failed()
+            raise
         if credential is None or not verdict.matches:
-            return False
-        attempt.succeeded()
-        if verdict.new_hash is not None:
-            # Lost to another change of the password: then there is nothing to note.
-            details = {name: value for name, value in credential.details.items() if name != ADOPTED}
-            new = replace(credential, secret=verdict.new_hash, details=details)
-            ctx.credentials.replace_credential(credential, new)
-        return True
+            attempt.failed()
+            return None
+        return changes.Verified(credential, verdict.new_hash)
 
-    def _is_of_sign_up(self, ctx: Context, key: str, password: str) -> bool:
+    def _is_of_sign_up(self, ctx: Context, key: str, password: str, name: str) -> bool:
         """Tell whether the password is that of the sign-up by this name that this client waits with, if it does.
 
         It costs a hash more then, whether or not there is an account.
@@ -270,17 +293,18 @@ class Password(Feature):
         if waiting is None or not waiting.is_named(key):
             return False
         found = (one for one in waiting.sign_up.credentials if one.kind == self.name)
-        return self._verdict(ctx, password, next(found, None)).matches
+        return self._verdict(ctx, password, next(found, None), name).matches
 
-    def _verdict(self, ctx: Context, password: str, credential: Credential | None) -> Verdict:
+    def _verdict(self, ctx: Context, password: str, credential: Credential | None, name: str) -> Verdict:
         stored = credential.secret if credential else None
         if credential is not None:
             self._tell_of_cost(credential)
         example = adopted.example_of(ctx.credentials) or self.adopted_like
         is_adopted = credential is not None and credential.is_adopted
-        if not is_adopted and example is None:
-            return self.hasher.verify(password, stored)
-        return self.hasher.verify_beside(password, stored, adopted=is_adopted, example=example)
+        with on_behalf_of((name, network(ctx.client.address))):
+            if not is_adopted and example is None:
+                return self.hasher.verify(password, stored)
+            return self.hasher.verify_beside(password, stored, adopted=is_adopted, example=example)
 
     def _tell_of_cost(self, credential: Credential) -> None:
         """Log once in each process that a hash is not computed, which is answered like a wrong password."""
@@ -291,14 +315,17 @@ class Password(Feature):
 
     def _demand(self, ctx: Context, account: Account, password: str, field: str = "password") -> None:
         device = ctx.devices.recognize(ctx.marks, account.id)
-        attempt = ctx.throttle.attempt(account.id, ctx.client, device=device, subject=account.id)
-        if not self._verify(ctx, account.id, password, attempt):
+        attempt = ctx.throttle.attempt(account.id, ctx.client, device=device, subject=account.id, settles=True)
+        verified = self._verify(ctx, account.id, password, attempt, account.id)
+        if verified is None:
             ctx.publish(
                 LoginFailed(
                     at=ctx.now, subject=account.id, method=self.name, reason="wrong password", client=ctx.client
                 )
             )
             raise InvalidCredentials(reason=f"wrong {field}")
+        attempt.succeeded()
+        verified.note(ctx)
 
     def _minimum(self, ctx: Context, account: Account) -> int:
         kinds = {one.kind for one in ctx.credentials.list_credentials(account.id)}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from admit.errors import InvalidInput, Text
 from admit.events import Event
+from admit.model import ADOPTED
 
 if TYPE_CHECKING:
     from admit.context import Context
     from admit.model import Account, Credential
 
-__all__ = ["PasswordChanged", "settle", "tell", "write"]
+__all__ = ["PasswordChanged", "Verified", "settle", "tell", "write"]
 
 # How often to try again when another request changes the same password first.
 _TRIES = 5
@@ -25,6 +26,21 @@ class PasswordChanged(Event):
     said: ClassVar[Text | None] = Text("Your password was changed.")
 
     ended: int
+
+
+class Verified(NamedTuple):
+    """A password that was right: what keeps it, and the better hash that it needs, if it does."""
+
+    credential: Credential
+    new_hash: str | None
+
+    def note(self, ctx: Context) -> None:
+        """Keep the better hash. Until then it can be told that the password came from elsewhere."""
+        if self.new_hash is not None:
+            # Lost to another change of the password: then there is nothing to note.
+            details = {name: value for name, value in self.credential.details.items() if name != ADOPTED}
+            new = replace(self.credential, secret=self.new_hash, details=details)
+            ctx.credentials.replace_credential(self.credential, new)
 
 
 def write(ctx: Context, account: Account, credential: Credential) -> int:
@@ -69,4 +85,7 @@ def settle(ctx: Context, account: Account) -> int:
 def tell(ctx: Context, account: Account, ended: int) -> None:
     """Tell the owner, and whoever listens."""
     ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
-    ctx.send(account, "password/changed_mail", at=ctx.now, url=ctx.url("password_reset.ask"))
+    if account.email is not None:
+        # Not counted with what strangers can ask for: a thief who uses that up must not keep this from the owner.
+        values = {"account": account, "at": ctx.now, "url": ctx.url("password_reset.ask")}
+        ctx.post(account.email.value, "password/changed_mail", values)

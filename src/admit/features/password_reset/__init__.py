@@ -105,9 +105,10 @@ class PasswordReset(Feature):
     )
     def ask(self, ctx: Context, form: AskForm) -> Reply[Asked]:
         """Send a link, if there is an account with a confirmed address. The answer does not tell."""
-        ctx.throttle.request(ctx.client)
         key = identifiers.key_of(form.identifier)
         account = ctx.accounts.find_account(key) if key else None
+        device = ctx.devices.recognize(ctx.marks, account.id if account else "")
+        ctx.throttle.request(ctx.client, device=device)
         is_confirmed = account is not None and account.email is not None and account.is_verified
         if account is None or not is_confirmed or not ctx.gate.admission.can_return(account):
             account = ctx.nobody(key or "")

@@ -215,7 +215,8 @@ class Registration(Feature):
             raise IdentifierTaken(field="username")
         for feature in ctx.features.values():
             feature.pretend(ctx)
-        self.turn_away(ctx, owner, is_mailed=ctx.throttle.allows_mail(account.email.key if account.email else ""))
+        key = account.email.key if account.email else ""
+        self.turn_away(ctx, owner, is_mailed=ctx.throttle.allows_mail(key, purpose=self.name, client=ctx.client))
 
 
 def _credentials(ctx: Context, account: Account, secret: str | None) -> tuple[Credential, ...]:

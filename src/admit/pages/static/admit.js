@@ -53,3 +53,30 @@ for (const time of document.querySelectorAll("time[data-local]")) {
   time.title = time.textContent;
   time.textContent = new Date(time.dateTime).toLocaleString(region, { dateStyle: "long", timeStyle: "short" });
 }
+
+// Where too many sign in at once, the server leaves the browser on this page (204) and says in a cookie for how long to
+// wait. What was typed is still here, and nowhere else, and is sent again.
+const MOST_TRIES = 30;
+for (const form of document.querySelectorAll("form[data-wait]")) {
+  const waits = Object.assign(document.createElement("input"), { type: "hidden", name: "waits", value: "yes" });
+  const said = Object.assign(document.createElement("p"), { className: "admit-hint" });
+  said.setAttribute("role", "status");
+  form.append(waits, said);
+  let timer = 0;
+  let tries = 0;
+  const look = () => {
+    const [, seconds] = document.cookie.match(/(?:^|; )admit-wait=(\d+)/) ?? [];
+    if (seconds === undefined) return;
+    clearInterval(timer);
+    document.cookie = "admit-wait=; Max-Age=0; Path=/";
+    said.textContent = form.dataset.wait;
+    tries += 1;
+    if (tries === MOST_TRIES) waits.remove(); // the page of the refusal is the answer then
+    // Not all at the same moment.
+    setTimeout(() => form.requestSubmit(), (Number(seconds) + Math.random()) * 1000);
+  };
+  form.addEventListener("submit", () => {
+    clearInterval(timer);
+    timer = setInterval(look, 200);
+  });
+}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from admit import identifiers, tokens
+from admit.changing import outdated
 from admit.errors import InvalidChallenge, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Token, action
@@ -138,13 +139,16 @@ class MailVerification(Feature):
     )
     def confirm(self, ctx: Context, form: TokenForm) -> Reply[Confirmed]:
         """Confirm the address that the link was sent to. Nobody is logged in by it."""
-        taken = ctx.gate.take(self.name, form.token)
-        account = ctx.accounts.get_account(taken.subject)
-        if account is None or not ctx.gate.admission.can_return(account):
-            raise InvalidChallenge(reason="the account is gone, or locked")
-        self._verify(ctx, account, taken.details["key"])
+        asked = ctx.gate.look(self.name, form.token)
+        account = ctx.accounts.get_account(asked.subject)
+        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
+            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
         kept = self._was_set_up_here(ctx, account)
-        url = None if kept else self._void(ctx, account)
+        if not kept:
+            # Before the address counts: where this is interrupted, no squatter has an account with a confirmed one.
+            self._void(ctx, account)
+        self._verify(ctx, account, asked.details["key"], kept=kept)
+        url = self._settle(ctx, account, kept=kept)
         ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=kept))
         ctx.keeps.update({self.name: "", "link": ""})
         return Reply(
@@ -168,31 +172,39 @@ class MailVerification(Feature):
         token = ctx.gate.challenge(self.name, account.id, self.lifetime, {"key": key})
         return ctx.url("mail_verification.confirm", token=token)
 
-    def _verify(self, ctx: Context, account: Account, key: str) -> None:
+    def _verify(self, ctx: Context, account: Account, key: str, *, kept: bool) -> None:
         """Note that the address with this key is confirmed; the link is bound to the address that it went to."""
         verified = tuple(
             replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL and one.key == key else one
             for one in account.identifiers
         )
-        if verified == account.identifiers or not ctx.accounts.replace_account(
-            account, replace(account, identifiers=verified)
-        ):
+        new = replace(account if kept else outdated(account), identifiers=verified)
+        if verified == account.identifiers or not ctx.accounts.replace_account(account, new):
             raise InvalidChallenge(reason="the account has changed meanwhile")
 
     def _was_set_up_here(self, ctx: Context, account: Account) -> bool:
-        """Tell whether this browser is the one that made the account; asked once."""
+        """Tell whether this browser is the one that made the account."""
         mark = ctx.credentials.get_credential(self.name, account.id)
         shown = ctx.kept.get(self.name, "")
         if mark is None:
             return False
-        ctx.credentials.delete_credential(mark.id)
         return hmac.compare_digest(tokens.hash_secret(shown).hex(), mark.secret)
 
-    def _void(self, ctx: Context, account: Account) -> str | None:
-        """Make worthless what whoever signed up has set up; return where the owner can choose anew."""
+    def _void(self, ctx: Context, account: Account) -> None:
+        """Make worthless what whoever signed up has set up."""
         for credential in ctx.credentials.list_credentials(account.id):
             ctx.credentials.delete_credential(credential.id)
         ctx.gate.revoke_all(account.id, by="verification")
+
+    def _settle(self, ctx: Context, account: Account, *, kept: bool) -> str | None:
+        """Use up the link and the mark, and what came in between; return where the owner can choose anew."""
+        if kept:
+            ctx.gate.challenges.void(account.id, kind=self.name)
+            mark = ctx.credentials.get_credential(self.name, account.id)
+            if mark is not None:
+                ctx.credentials.delete_credential(mark.id)
+            return None
+        self._void(ctx, account)
         ctx.gate.challenges.void(account.id)
         fresh = ctx.accounts.get_account(account.id) or account
         ways = (feature.recover(ctx, fresh) for feature in ctx.features.values())

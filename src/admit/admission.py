@@ -2,8 +2,9 @@
 
 An attacker wants to learn whether an account is locked, to get into one that is, to bring back by an old cookie what
 its owner has closed, or to slip in while it is closed or erased. So all of it is asked in one place, which every way to
-log in meets, after the proof was right and with the session in the store: whoever locks, closes or erases an account
-ends its sessions after that, so that a login at the same moment is caught by one of the two.
+log in meets, after the proof was right and with the session in the store: whoever locks, closes or erases an account,
+or changes its password, does so before its sessions are ended, so that a login at the same moment is caught by one of
+the two.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from admit.events import Events
     from admit.model import Account
+    from admit.proofs import Proofs
     from admit.store import AccountStore
 
 __all__ = ["Admission"]
@@ -77,26 +79,39 @@ class Admission:
         if account.locked_at is not None:
             raise LockedAccount(reason="locked")
 
-    def enter(self, subject: str, method: str, *, is_proven: bool, of_account: bool) -> bool:
+    def enter(  # noqa: PLR0913 -- what an entry is made of
+        self,
+        subject: str,
+        method: str,
+        proofs: Proofs,
+        *,
+        is_proven: bool,
+        of_account: bool,
+        end_others: Callable[[], object],
+    ) -> bool:
         """Let the subject of a new session in, and tell whether that has opened their account again.
 
         Args:
             subject: Whom the session is about.
             method: What verified it.
+            proofs: What was noted before it was verified.
             is_proven: Whether they have proven it just now. A cookie of long ago opens no closed account.
             of_account: Whether there has to be an account; one that is gone may have been erased a moment ago.
+            end_others: Ends the other sessions of the subject: called before a closed account is opened again, whose
+                closing may have been interrupted.
 
         Raises:
-            InvalidCredentials: The account is gone, or closed for good.
+            InvalidCredentials: The account is gone, or closed for good, or what was proven counts no more.
             LockedAccount: The account is locked.
             VerificationRequired: The account's mail address is not confirmed, and has to be.
             StoreError: The store did not answer.
         """
         if self._accounts is None:
             return False
+        let_in = partial(self._let_in, is_proven=is_proven, method=method, proofs=proofs, end_others=end_others)
         told = self._events.telling(AccountReopened(at=self._clock(), subject=subject, method=method))
         try:
-            has_reopened = change_account(self._accounts, subject, partial(self._let_in, is_proven=is_proven), told)
+            has_reopened = change_account(self._accounts, subject, let_in, told)
         except NotFound as error:
             if of_account:
                 raise InvalidCredentials(reason="the account is gone") from error
@@ -105,8 +120,28 @@ class Admission:
             told.publish()
         return has_reopened
 
-    def _let_in(self, account: Account, *, is_proven: bool) -> Account | None:
+    def stay(self, subject: str, method: str, proofs: Proofs) -> None:
+        """Let the subject of a session that has just been replaced stay in.
+
+        Args:
+            subject: Whom the session is about.
+            method: What verified once more who that is.
+            proofs: What was noted before it was verified.
+
+        Raises:
+            InvalidCredentials: What was proven counts no more.
+            StoreError: The store did not answer.
+        """
+        account = None if self._accounts is None else self._accounts.get_account(subject)
+        if account is not None:
+            proofs.demand(account, method)
+
+    def _let_in(
+        self, account: Account, *, is_proven: bool, method: str, proofs: Proofs, end_others: Callable[[], object]
+    ) -> Account | None:
         """Return the account as it is to be opened again, or ``None`` if it is open."""
+        # First of all: a closing that came after the proof must not be undone by it.
+        proofs.demand(account, method)
         self.bar(account)
         if self.verified_only and not account.is_verified:
             raise VerificationRequired(reason="address not confirmed")
@@ -114,4 +149,5 @@ class Admission:
             return None
         if not is_proven:
             raise InvalidCredentials(reason="closed")
+        end_others()
         return replace(account, closed_at=None)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from admit.model import Credential
     from admit.store import SessionStore
 
-__all__ = ["Adopting"]
+__all__ = ["Adopting", "SharingSecrets"]
 
 
 @runtime_checkable
@@ -37,4 +38,20 @@ class Adopting(Protocol):
 
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""
+        ...
+
+
+@runtime_checkable
+class SharingSecrets(Protocol):
+    """A store with secrets that an application may change by itself, without a word to Admit.
+
+    .. versionadded:: 0.2
+    """
+
+    def counts(self, credential: Credential) -> bool:
+        """Tell whether a credential that was read before still counts, or the application has changed its secret.
+
+        Args:
+            credential: As it was read. The same secret in another form is no change.
+        """
         ...

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from admit import tokens
 from admit.errors import InvalidChallenge
 from admit.model import Challenge
+from admit.proofs import CHANGED, Proofs
 from admit.tokens import Token
 
 if TYPE_CHECKING:
@@ -24,18 +25,22 @@ class Challenges:
 
     An attacker who holds a token of one purpose tries it at another, tries it twice, tries it late, or tries to burn
     somebody's by guessing. So a challenge is taken only by its own kind, by one caller, in time, and with its secret;
-    a try that fails leaves it as it was.
+    a try that fails leaves it as it was. And it is good only as long as nothing has ended the logins of the account
+    that it is about, even where it could not be voided then. What is to outlive that, so that an owner can take an
+    account back whose password a thief has changed, is issued for a subject that is no account.
 
     Args:
         store: Where they are kept.
         clock: Returns the present time, aware and UTC.
+        proofs: The epochs of accounts, as this request has noted them; ``None`` where there are no accounts.
 
     .. versionadded:: 0.2
     """
 
-    def __init__(self, store: ChallengeStore, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: ChallengeStore, clock: Callable[[], datetime], proofs: Proofs | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._proofs = proofs or Proofs(None)
 
     def issue(  # noqa: PLR0913 -- what a challenge is made of
         self,
@@ -46,6 +51,7 @@ class Challenges:
         *,
         alone: bool = False,
         authentications: tuple[Authentication, ...] = (),
+        epoch: int | None = None,
     ) -> str:
         """Keep a new challenge and return its token, which is shown once and kept nowhere.
 
@@ -56,6 +62,7 @@ class Challenges:
             details: What to note besides.
             alone: Whether it voids the older ones of its kind and subject.
             authentications: What a half-done login has proven.
+            epoch: That of the subject's account; without it, the one that this request has noted.
         """
         now = self._clock()
         token = Token(tokens.new_id(), tokens.new_secret())
@@ -68,6 +75,7 @@ class Challenges:
             expires_at=now + lifetime,
             details=details or {},
             authentications=authentications,
+            epoch=self._proofs.epoch_of(subject) if epoch is None else epoch,
         )
         self._store.add_challenge(challenge, alone=alone)
         return str(token)
@@ -91,6 +99,9 @@ class Challenges:
             raise InvalidChallenge(reason="of another kind, or another's")
         if self._clock() >= found.expires_at:
             raise InvalidChallenge(reason="too old")
+        # With the epoch that is noted, so that what rests on the challenge is refused if that changes after this.
+        if found.epoch != self._proofs.epoch_of(found.subject):
+            raise InvalidChallenge(reason=CHANGED)
         return found
 
     def take(self, kind: str, token: str) -> Challenge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from admit.errors import NotFound, StoreError
@@ -9,18 +10,30 @@ from admit.errors import NotFound, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from admit.model import Account
+    from admit.model import Account, Credential
     from admit.store import AccountStore
     from admit.telling import Telling
 
-__all__ = ["change_account"]
+__all__ = ["change_account", "outdated"]
 
 # How often to try again when somebody else changes the account at the same moment.
 _TRIES = 20
 
 
+def outdated(account: Account) -> Account:
+    """Return the account at its next epoch: what was proven, issued or begun before counts no more.
+
+    .. versionadded:: 0.2
+    """
+    return replace(account, epoch=account.epoch + 1)
+
+
 def change_account(
-    accounts: AccountStore, account_id: str, change: Callable[[Account], Account | None], told: Telling
+    accounts: AccountStore,
+    account_id: str,
+    change: Callable[[Account], Account | None],
+    told: Telling,
+    *credentials: Credential,
 ) -> bool:
     """Change an account as it stands, and keep what others change; tell whether there was something to change.
 
@@ -29,6 +42,7 @@ def change_account(
         account_id: Which one.
         change: Returns the account as it is to be, or ``None`` to leave it; called again if somebody else was first.
         told: What is written with the change, where that can be.
+        credentials: Those that take the place of others, or are added, in the same step.
 
     Raises:
         NotFound: There is no such account.
@@ -44,7 +58,7 @@ def change_account(
         if new is None:
             return False
         with told:
-            is_written = accounts.replace_account(account, new)
+            is_written = accounts.replace_account(account, new, *credentials)
         if is_written:
             return True
     message = "The account was changed by others again and again."

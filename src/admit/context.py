@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
-from admit import tokens
 from admit.action import Reply
 from admit.errors import InvalidChallenge, InvalidCredentials, ReauthenticationRequired, SessionRequired
 from admit.model import Account, Identifier, IdentifierKind, Pending
+from admit.proofs import NotingAccounts, Proofs, noting_credentials
+from admit.regaining import Regaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,8 +54,12 @@ class SecretKeeper(Protocol):
         """
         ...
 
-    def replace(self, ctx: Context, account: Account, credential: Credential, *, told: bool = True) -> None:
-        """Make ``credential`` count, and what rested on the one before worthless; tell the owner if ``told``."""
+    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
+        """Make ``credential`` count, and what rested on the one before worthless (:meth:`Context.end_logins`).
+
+        Raises:
+            InvalidCredentials: Somebody else has ended the logins of the account since this request has read it.
+        """
         ...
 
 
@@ -73,7 +78,7 @@ class Post(Protocol):
 
 
 @dataclass(kw_only=True)
-class Context:
+class Context(Regaining):
     """What an action is given: who asks, what there is to work with, and what is to become of the client.
 
     .. versionadded:: 0.2
@@ -108,6 +113,8 @@ class Context:
     #: Makes a full address of an action's name and the parts of its path.
     url: Callable[..., str]
 
+    #: What was noted of accounts as this request first read them.
+    proofs: Proofs = field(init=False)
     # What is to become of the client; the web side carries it out.
     admitted: Admitted | None = field(default=None, init=False)
     pending: Pending | None = field(default=None, init=False)
@@ -117,6 +124,14 @@ class Context:
     keeps_marks: bool = field(default=True, init=False)
     #: What the browser is to keep, by name, for a day at most.
     keeps: dict[str, str] = field(default_factory=dict[str, str], init=False)
+
+    def __post_init__(self) -> None:
+        """Note from now on what is read of accounts, and with it what every proof of this request rests on."""
+        self.proofs = Proofs(self.accounts, self.credentials)
+        self.proofs.note(self.account)
+        self.accounts = NotingAccounts(self.accounts, self.proofs)
+        self.credentials = noting_credentials(self.credentials, self.proofs)
+        self.gate = self.gate.noting(self.proofs)
 
     # -- logging in --------------------------------------------------------------------------------
 
@@ -217,47 +232,6 @@ class Context:
     def secret_keeper(self) -> SecretKeeper | None:
         """Return the feature that keeps passwords, if there is one."""
         return next((one for one in self.features.values() if isinstance(one, SecretKeeper)), None)
-
-    # -- taking back -------------------------------------------------------------------------------
-
-    def evict(self, account: Account, claim: Callable[[], Account], *, key: str) -> bool:
-        """End all that a thief may have of an account, and mail its owner a link to choose a new password.
-
-        Sessions, links, half-done logins and known devices end, and a password is replaced by one that nobody knows: a
-        deleted one might come back to life from a table that the application had before. Second factors stay, so that
-        whoever reads the owner's mails does not get past them. Nobody is logged in by it. The link goes to the address,
-        and not to whoever asks, so that a mail that got into wrong hands locks an account at worst.
-
-        Args:
-            account: The account.
-            claim: Returns the account as it then is, or raises if somebody else was first. It is called once all is
-                done that may fail.
-            key: The address that is proven to be the person's; a mail goes to no other, such as the thief's.
-
-        Returns:
-            Whether a mail was sent.
-
-        Raises:
-            Overloaded: Too many ask for passwords at once; nothing has happened.
-        """
-        keeper = self.secret_keeper()
-        unknown = None if keeper is None else keeper.enroll(self, account, tokens.new_secret())
-        self.gate.revoke_all(account.id, by="owner")  # where this fails nothing is claimed, and may be tried again
-        account = claim()
-        if keeper is not None and unknown is not None:
-            keeper.replace(self, account, unknown, told=False)  # the mail below says it
-        self.gate.challenges.void(account.id)
-        self.gate.revoke_all(account.id, by="owner")
-        self.leaves = self.account is not None and self.account.id == account.id
-        self.devices.forget(account.id)
-        self.mark = self.devices.mark(account.id)
-        ways = (feature.recover(self, account) for feature in self.features.values())
-        url = next((way for way in ways if way is not None), None)
-        if url is None or account.email is None or account.email.key != key:
-            return False
-        # Not counted with other mails: whoever has used those up must not keep this one from the owner.
-        self.post(account.email.value, "admit/regain", {"account": account, "url": url})
-        return True
 
     # -- telling -----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from admit import throttle
-from admit.changing import change_account
+from admit.changing import change_account, outdated
 from admit.errors import ConfigurationError, NotFound
 from admit.events import AccountErased
 from admit.known_devices import KIND
@@ -138,7 +138,7 @@ def _is_claimed(gate: Gate, accounts: AccountStore, account: Account) -> bool:
 def _erased(standing: Account, *, closed_at: datetime | None) -> Account | None:
     # Closed at another time than was read, it has been open in between: its grace has begun anew.
     is_meant = standing.closed_at is not None and standing.closed_at in {closed_at, _FOR_EVER}
-    return replace(standing, closed_at=_FOR_EVER) if is_meant else None
+    return replace(outdated(standing), closed_at=_FOR_EVER) if is_meant else None
 
 
 def _forget_credentials(stores: Stores, account: Account) -> list[str]:

@@ -2,7 +2,7 @@
 
 A feature touches nothing else. It is a frozen dataclass whose fields are its settings, and its actions are methods
 marked by :func:`action`. To end a login it calls :meth:`Context.admit`; to send something out that may come back
-once, :meth:`Context.link` with a challenge; to be a second factor it keeps a credential of its own kind and says
+once, ``challenge()`` of :attr:`Context.gate`; to be a second factor it keeps a credential of its own kind and says
 ``second_factor = True``.
 """
 
@@ -65,8 +65,6 @@ class Feature(Settings):
     well_known: ClassVar[Mapping[str, str]] = {}
     #: Whether it sends mails, which takes a sender and an address of one's own to link to.
     sends_mail: ClassVar[bool] = False
-    #: Whether what it has sent out is worthless once its receiver has logged in without it.
-    ends_at_login: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the subclass a frozen dataclass."""
@@ -189,14 +187,13 @@ class Feature(Settings):
         return None
 
     def let_in(self, ctx: Context, admitted: Admitted) -> None:
-        """Do what a login needs of this feature once its session has begun; whoever overrides it calls this, too.
+        """Do what a login needs of this feature once its session has begun.
 
         Args:
             ctx: The request.
             admitted: The login, and whether it has opened a closed account again.
         """
-        if self.ends_at_login:
-            ctx.gate.challenges.void(admitted.session.subject, kind=self.name)
+        del ctx, admitted
 
     def export(self, ctx: Context, account: Account) -> Any:
         """Return what this feature holds of an account, for its owner to take away, or ``None`` for nothing.

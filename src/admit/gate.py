@@ -1,24 +1,30 @@
-"""The gate: the only place where a session begins, or is replaced by one that rests on more."""
+"""The gate: the only place where a session begins, or is replaced by one that rests on more.
+
+What was proven must still count once the session is there. So the account is read before the proof, and once more when
+the session is in the store: a change is seen there (:mod:`admit.proofs`), or it ends the session with all the others.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
 from admit.admission import Admission
-from admit.challenges import Challenges
-from admit.errors import AdmitError, ConfigurationError, InvalidChallenge
+from admit.errors import AdmitError, InvalidChallenge
 from admit.events import LoggedIn, LoginFailed, LoginPending, Reauthenticated
+from admit.issuing import Issuing
 from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
-from admit.sessions import Sessions, checked_subject, ended_event
+from admit.sessions import checked_subject, ended_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from admit.events import Event, Events
     from admit.model import Challenge, Factor
+    from admit.proofs import Proofs
     from admit.settings import SessionSettings
     from admit.store import SessionStore, Stores
     from admit.telling import Telling
@@ -32,7 +38,7 @@ _PENDING = timedelta(minutes=10)
 _SURPLUS = 500
 
 
-class Gate(Sessions):
+class Gate(Issuing):
     """Begins, resumes, replaces and ends sessions.
 
     Args:
@@ -60,9 +66,8 @@ class Gate(Sessions):
         verified_only: bool = False,
         grace: timedelta | None = None,
     ) -> None:
-        super().__init__(store, settings, clock=clock, events=events)
+        super().__init__(store, settings, clock=clock, events=events, stores=stores)
         self._credentials = stores.credentials if stores else None
-        self._challenges = Challenges(stores.challenges, clock) if stores and stores.challenges else None
         self._second_factors = frozenset(second_factors)
         accounts = stores.accounts if stores else None
         #: What every login meets, once it has proven all that it has to.
@@ -88,6 +93,10 @@ class Gate(Sessions):
     ) -> Admitted | Pending:
         """Begin a session for ``subject``, who has proven who they are, or say what is still missing.
 
+        What was proven still counts once the session is there, or it is ended: nothing has ended the logins of the
+        account (:attr:`admit.model.Account.epoch`) since the request first read it. Without a request (:meth:`noting`)
+        that is said of the time since this was called, and of a half-done login since it began.
+
         Args:
             subject: The id of whom the session is about.
             method: What verified it.
@@ -102,7 +111,7 @@ class Gate(Sessions):
 
         Raises:
             InvalidChallenge: The half-done login is unknown, too old, done already, or somebody else's.
-            InvalidCredentials: The account is closed, or gone.
+            InvalidCredentials: The account is closed, or gone, or was changed after the proof was read.
             LockedAccount: The account is locked.
             VerificationRequired: The account's mail address is not confirmed, and has to be.
             StoreError: The store did not do it; no session has begun.
@@ -110,16 +119,19 @@ class Gate(Sessions):
         """
         now = self._clock()
         client = client or Client()
-        proofs = (Authentication(method, factors, now),) if fresh else ()
+        proofs = self._noted()
+        epoch = proofs.epoch_of(checked_subject(subject))
+        proven = (Authentication(method, factors, now),) if fresh else ()
         if pending is not None:
-            begun = self._take_login(pending, checked_subject(subject))
-            proofs = (*begun.authentications, *proofs)
+            begun = self._take_login(pending, subject)
+            proven = (*begun.authentications, *proven)
             remember, duration = _lasting(begun.details)
-        needs = policy.missing(proofs, self._enrolled(checked_subject(subject)))
+        needs = policy.missing(proven, self._enrolled(subject))
         if needs:
-            return self._postpone(subject, proofs, needs, client, _noted(remember=remember, duration=duration))
-        new = self._new_session(subject, proofs, client, remember=remember, duration=duration)
-        return self._begin(new, method, replacing, of_account=of_account)
+            details = _lasting_as(remember=remember, duration=duration)
+            return self._postpone(subject, proven, needs, client, details, epoch)
+        new = self._new_session(subject, proven, client, remember=remember, duration=duration)
+        return self._begin(new, method, replacing, proofs, of_account=of_account)
 
     def _new_session(
         self,
@@ -147,7 +159,9 @@ class Gate(Sessions):
             client=client,
         )
 
-    def _begin(self, new: Session, method: str, replacing: Session | None, *, of_account: bool) -> Admitted:
+    def _begin(
+        self, new: Session, method: str, replacing: Session | None, proofs: Proofs, *, of_account: bool
+    ) -> Admitted:
         now, subject, client = new.created_at, new.subject, new.client
         session, token = rotation.with_first_secret(new, now)
         login = LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client)
@@ -157,16 +171,26 @@ class Gate(Sessions):
             with self.events.telling(login) as told:
                 self.store.add_session(session)
         try:
-            is_proven = bool(session.authentications)
-            has_reopened = self.admission.enter(subject, method, is_proven=is_proven, of_account=of_account)
+            has_reopened = self.admission.enter(
+                subject,
+                method,
+                proofs,
+                is_proven=bool(session.authentications),
+                of_account=of_account,
+                end_others=partial(self.revoke_all, subject, keep=session.id, by="admission"),
+            )
         except AdmitError as refusal:
-            self._end(session, EndReason.REVOKED, now, by="admission")
-            reason = refusal.reason
-            self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=client))
+            self._refuse_entry(session, method, refusal.reason)
             raise
         self._enforce_cap(session, now)
         told.publish(login)
         return Admitted(session, token, has_reopened)
+
+    def _refuse_entry(self, session: Session, method: str, reason: str) -> None:
+        """End a session that has just begun, and tell why nobody was let in."""
+        now, subject = session.created_at, session.subject
+        self._end(session, EndReason.REVOKED, now, by="admission")
+        self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=session.client))
 
     # -- second factors --------------------------------------------------------------------------
 
@@ -175,15 +199,16 @@ class Gate(Sessions):
             return set()
         return {one.kind for one in self._credentials.list_credentials(subject)} & self._second_factors
 
-    def _postpone(
+    def _postpone(  # noqa: PLR0913, PLR0917 -- what a half-done login is made of
         self,
         subject: str,
         proofs: tuple[Authentication, ...],
         needs: tuple[str, ...],
         client: Client,
         details: Mapping[str, str],
+        epoch: int,
     ) -> Pending:
-        token = self.challenges.issue(_LOGIN, subject, _PENDING, details, authentications=proofs)
+        token = self.challenges.issue(_LOGIN, subject, _PENDING, details, authentications=proofs, epoch=epoch)
         method = proofs[-1].method if proofs else ""
         self.events.publish(LoginPending(at=self._clock(), subject=subject, method=method, needs=needs, client=client))
         return Pending(subject, needs, token)
@@ -203,36 +228,6 @@ class Gate(Sessions):
         begun = self.look(_LOGIN, token)
         return Pending(begun.subject, policy.missing(begun.authentications, self._enrolled(begun.subject)), token)
 
-    # -- challenges ------------------------------------------------------------------------------
-
-    @property
-    def challenges(self) -> Challenges:
-        """What is sent out and may come back once.
-
-        Raises:
-            ConfigurationError: The store keeps no challenges.
-        """
-        if self._challenges is None:
-            message = "This store keeps no challenges. Give one that does, such as sqlite:///app.db."
-            raise ConfigurationError(message)
-        return self._challenges
-
-    def challenge(self, kind: str, subject: str, lifetime: timedelta, details: Mapping[str, str] | None = None) -> str:
-        """Return the token of a new challenge; the older ones of this kind and subject are void."""
-        return self.challenges.issue(kind, subject, lifetime, details, alone=True)
-
-    def look(self, kind: str, token: str) -> Challenge:
-        """Return the challenge that a token opens, and leave it; as :meth:`take`, but nothing changes."""
-        return self.challenges.look(kind, token)
-
-    def take(self, kind: str, token: str) -> Challenge:
-        """Return the challenge that a token opens: exactly one caller gets it.
-
-        Raises:
-            InvalidChallenge: There is none of this kind, or not any more.
-        """
-        return self.challenges.take(kind, token)
-
     # -- replacing -------------------------------------------------------------------------------
 
     def reauthenticate(
@@ -240,9 +235,14 @@ class Gate(Sessions):
     ) -> Admitted | None:
         """Replace a living session by one with one proof more; ``None`` if it has ended meanwhile.
 
-        Both of its times begin anew (NIST SP 800-63B-4, section 5.2). Of proofs of one kind the latest is kept.
+        Both of its times begin anew (NIST SP 800-63B-4, section 5.2). Of proofs of one kind the latest is kept. As with
+        :meth:`admit`, what was proven still counts once the new session is there, or both are ended.
+
+        Raises:
+            InvalidCredentials: The account was changed after the proof was read.
         """
-        now = self._clock()
+        now, proofs = self._clock(), self._noted()
+        proofs.epoch_of(session.subject)
         if not policy.is_alive(session, now):
             return None
         kept = (proof for proof in session.authentications if (proof.method, proof.factors) != (method, factors))
@@ -262,6 +262,11 @@ class Gate(Sessions):
         told = self._replace(session, new, now, proven)
         if told is None:
             return None
+        try:
+            self.admission.stay(new.subject, method, proofs)
+        except AdmitError as refusal:
+            self._refuse_entry(new, method, refusal.reason)
+            raise
         told.publish(proven)
         return Admitted(new, token)
 
@@ -288,7 +293,7 @@ class Gate(Sessions):
         self._end_some([one for one in living[:-most] if one.id != new.id], EndReason.CAP, now)
 
 
-def _noted(*, remember: bool, duration: timedelta | None) -> dict[str, str]:
+def _lasting_as(*, remember: bool, duration: timedelta | None) -> dict[str, str]:
     """Return how long the session is to last, as a half-done login notes it."""
     seconds = {} if duration is None else {"duration": repr(duration.total_seconds())}
     return {"remember": "yes", **seconds} if remember else seconds

@@ -188,7 +188,8 @@ class Identifier:
 class Account:
     """Our record of a person who may log in. Its id is never used again.
 
-    ``revision`` counts its changes: a change that was made on an older one is refused.
+    ``revision`` counts its changes: a change that was made on an older one is refused. ``epoch`` counts those that end
+    logins (another password, a lock, an address that was taken back): what was proven at another epoch counts no more.
     """
 
     id: str
@@ -198,6 +199,7 @@ class Account:
     closed_at: datetime | None = None
     roles: frozenset[str] = frozenset()
     revision: int = 0
+    epoch: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -258,7 +260,8 @@ class Challenge:
     """Something sent out that may come back once: a link, a code, a half-done login.
 
     The client holds ``id.secret``; only the hash of the secret is kept. ``kind`` is what it is good for, and it is
-    good for nothing else. ``authentications`` are what a half-done login has proven so far.
+    good for nothing else. ``authentications`` are what a half-done login has proven so far. ``epoch`` is that of the
+    subject's account when the challenge was issued: it is good for nothing at another one.
     """
 
     id: str
@@ -270,6 +273,7 @@ class Challenge:
     # A sign-up that waits has the hash of a password in it.
     details: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     authentications: tuple[Authentication, ...] = ()
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

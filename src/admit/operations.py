@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from admit import identifiers, tokens
-from admit.changing import change_account
+from admit.changing import change_account, outdated
 from admit.errors import InvalidInput, Text
 from admit.events import AccountClosed, AccountCreated, AccountLocked, AccountUnlocked
 from admit.model import Account
@@ -123,6 +123,8 @@ def lock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: dat
 def unlock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: datetime, by: str | None = None) -> None:
     """Let the owner of an account log in again; the arguments are those of :func:`lock_account`.
 
+    What a lock that was interrupted has left ends before.
+
     Raises:
         NotFound: There is no such account.
         StoreError: Others kept changing the account.
@@ -130,7 +132,10 @@ def unlock_account(gate: Gate, accounts: AccountStore, account_id: str, *, at: d
     .. versionadded:: 0.2
     """
     told = gate.events.telling(AccountUnlocked(at=at, subject=account_id, by=by))
-    change_account(accounts, account_id, partial(_locked, at=None), told)
+    standing = accounts.get_account(account_id)
+    if standing is not None and standing.locked_at is not None:
+        gate.revoke_all(account_id, by=by)
+    change_account(accounts, account_id, _unlocked, told)
     told.publish()
 
 
@@ -159,17 +164,23 @@ def _shut(
     """Change an account so that nobody gets in, and end what there is of it; return how many sessions ended."""
     told, account_id = gate.events.telling(why), why.subject
     change_account(accounts, account_id, change, told)
-    # A link that was sent out before must not open the account when it may be used again.
-    gate.challenges.void(account_id)
-    ended = gate.revoke_all(account_id, by=why.by)
-    told.publish()
+    try:
+        ended = gate.revoke_all(account_id, by=why.by)
+        # They open nothing at the new epoch, also when the account may be used again; nobody has to keep them.
+        gate.challenges.void(account_id)
+    finally:
+        told.publish()
     return ended
 
 
-def _locked(account: Account, *, at: datetime | None) -> Account | None:
+def _locked(account: Account, *, at: datetime) -> Account | None:
     # The time of the first lock stays.
-    return None if (account.locked_at is None) == (at is None) else replace(account, locked_at=at)
+    return None if account.locked_at is not None else replace(outdated(account), locked_at=at)
+
+
+def _unlocked(account: Account) -> Account | None:
+    return None if account.locked_at is None else replace(account, locked_at=None)
 
 
 def _closed(account: Account, *, at: datetime) -> Account | None:
-    return None if account.closed_at is not None else replace(account, closed_at=at)
+    return None if account.closed_at is not None else replace(outdated(account), closed_at=at)

@@ -206,13 +206,16 @@ class AccountStore(Protocol):
         """
         ...
 
-    def replace_account(self, old: Account, new: Account) -> bool:
-        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone.
+    def replace_account(self, old: Account, new: Account, *credentials: Credential) -> bool:
+        """Write ``new``, and its credentials in the same step, if ``old`` still stands; ``False`` if it does not.
 
-        Compare and swap on ``(id, revision)``; what is written has the revision ``old.revision + 1``.
+        Compare and swap on ``(id, revision)``; what is written has the revision ``old.revision + 1``. A credential
+        takes the place of the one of its kind and key, which keeps its id and gets the next revision, so that whoever
+        has read the one before can't write it back; where there is none, it is added.
 
         Raises:
             IdentifierTaken: Another account has one of the new keys; nothing was written.
+            StoreError: A credential of that kind and key is another account's; nothing was written.
         """
         ...
 

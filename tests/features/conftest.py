@@ -72,9 +72,8 @@ class Phrases(Feature):
             raise InvalidInput({"password": Text("It is too short.")})
         return Credential(tokens.new_id(), self.name, account.id, account.id, secret, ctx.now)
 
-    def replace(self, ctx: Context, account: Account, credential: Credential, *, told: bool = True) -> None:
-        """Make it the one that counts."""
-        del told
+    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
+        """Make it the one that counts, as a feature does that knows of no epochs."""
         old = ctx.credentials.get_credential(self.name, account.id)
         if old is None:
             ctx.credentials.add_credential(credential)

@@ -73,11 +73,51 @@ class SortsNames(MemoryStore):
 class ReplacesWhateverStands(MemoryStore):
     """Does not compare the revision of an account."""
 
-    def replace_account(self, old: Account, new: Account) -> bool:
+    def replace_account(self, old: Account, new: Account, *credentials: Credential) -> bool:
         """Read, wait and write."""
         standing = self.get_account(old.id)
         a_moment()
-        return standing is not None and super().replace_account(standing, new)
+        return standing is not None and super().replace_account(standing, new, *credentials)
+
+
+class WritesCredentialsLater(MemoryStore):
+    """Changes an account, and its credentials a moment later."""
+
+    def replace_account(self, old: Account, new: Account, *credentials: Credential) -> bool:
+        """Write one after the other."""
+        is_written = super().replace_account(old, new)
+        a_moment()
+        with self._people_lock:
+            for one in credentials:
+                self._put_in_place(one)
+        return is_written
+
+
+class LeavesTheRevision(MemoryStore):
+    """Lets whoever has read a credential before write it back after another took its place."""
+
+    def _put_in_place(self, new: Credential) -> None:
+        super()._put_in_place(new)
+        standing = self._credential_ids[new.kind, new.key]
+        self._credentials[standing] = replace(self._credentials[standing], revision=0)
+
+
+class TakesCredentialsOfOthers(MemoryStore):
+    """Puts a credential in the place of one of another account."""
+
+    def _is_credential_free_for(self, new: Credential) -> bool:
+        return (new.kind, new.key) in self._credential_ids or super()._is_credential_free_for(new)
+
+
+class ForgetsEpochs(MemoryStore):
+    """Keeps accounts and challenges without their epochs."""
+
+    def _put_account(self, account: Account) -> None:
+        super()._put_account(replace(account, epoch=0))
+
+    def add_challenge(self, challenge: Challenge, *, alone: bool = False) -> None:
+        """Keep too little."""
+        super().add_challenge(replace(challenge, epoch=0), alone=alone)
 
 
 class HoldsOldNames(MemoryStore):
@@ -342,6 +382,10 @@ BROKEN = {
         IgnoresCase,
         SortsNames,
         ReplacesWhateverStands,
+        WritesCredentialsLater,
+        LeavesTheRevision,
+        TakesCredentialsOfOthers,
+        ForgetsEpochs,
         HoldsOldNames,
         LeavesCredentials,
         LeavesAnAccount,
@@ -356,6 +400,7 @@ BROKEN = {
         LosesTheDetails,
     ],
     ChallengeContract: [
+        ForgetsEpochs,
         TakesInTwoSteps,
         StaysInTwoSteps,
         LeavesTheOlder,

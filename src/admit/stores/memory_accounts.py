@@ -49,16 +49,21 @@ class MemoryAccounts(MemoryCredentials):
             account_id = next(filter(None, map(self._account_ids.get, claims_for(key))), None)
             return None if account_id is None else self._accounts[account_id]
 
-    def replace_account(self, old: Account, new: Account) -> bool:
-        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
+    def replace_account(self, old: Account, new: Account, *credentials: Credential) -> bool:
+        """Write ``new`` and its credentials if ``old`` still stands; ``False`` if it was changed or is gone."""
         with self._people_lock:
             standing = self._accounts.get(old.id)
             if standing is None or standing.revision != old.revision:
                 return False
             written = replace(new, id=old.id, revision=old.revision + 1)
             self._check_keys(written)
+            if not all(map(self._is_credential_free_for, credentials)):
+                message = "A credential with this kind and key, or this id, is another account's."
+                raise StoreError(message)
             self._drop_keys(standing)
             self._put_account(written)
+            for credential in credentials:
+                self._put_in_place(credential)
             return True
 
     def delete_account(self, account_id: str) -> bool:

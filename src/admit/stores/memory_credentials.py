@@ -69,6 +69,21 @@ class MemoryCredentials:
     def _is_credential_taken(self, credential: Credential) -> bool:
         return credential.id in self._credentials or (credential.kind, credential.key) in self._credential_ids
 
+    def _is_credential_free_for(self, new: Credential) -> bool:
+        """Tell whether a credential can be put in the place of the one of its kind and key, or added."""
+        standing_id = self._credential_ids.get((new.kind, new.key))
+        if standing_id is None:
+            return new.id not in self._credentials
+        return self._credentials[standing_id].subject == new.subject
+
+    def _put_in_place(self, new: Credential) -> None:
+        standing_id = self._credential_ids.get((new.kind, new.key))
+        if standing_id is None:
+            self._put_credential(new)
+        else:
+            revision = self._credentials[standing_id].revision + 1
+            self._credentials[standing_id] = replace(new, id=standing_id, revision=revision)
+
     def _put_credential(self, credential: Credential) -> None:
         self._credentials[credential.id] = credential
         self._credential_ids[credential.kind, credential.key] = credential.id

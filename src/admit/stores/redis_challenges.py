@@ -133,6 +133,8 @@ def pack_challenge(challenge: Challenge) -> bytes:
         _microseconds(challenge.expires_at),
         dict(challenge.details),
         authentications,
+        # Left out where it is as at the beginning: then processes of the version before can read it, too.
+        *([challenge.epoch] if challenge.epoch else []),
     )
     return json.dumps(fields, separators=(",", ":")).encode()
 
@@ -161,6 +163,7 @@ def _challenge(  # noqa: PLR0913, PLR0917 -- the fields of a value in their orde
     expires_at: int,
     details: dict[str, str],
     authentications: list[tuple[str, list[str], int]],
+    epoch: int = 0,
 ) -> Challenge:
     proofs = (
         Authentication(method, frozenset(map(Factor, factors)), _moment(at)) for method, factors, at in authentications
@@ -174,6 +177,7 @@ def _challenge(  # noqa: PLR0913, PLR0917 -- the fields of a value in their orde
         _moment(expires_at),
         dict(details),
         tuple(proofs),
+        int(epoch),
     )
 
 

@@ -48,8 +48,8 @@ _LEAST_STEP, _FIRST_STEP, _LAST_STEP = 20, 100, 300
 class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, SqlAnnouncing, SqlCare):
     """Keeps sessions, accounts and all that belongs to them in an SQLite file or a PostgreSQL database.
 
-    The tables of an SQLite file are made at once. Those in PostgreSQL are made by :meth:`upgrade` or
-    :meth:`create`.
+    The tables of an SQLite file are made, and brought to this version, at once. Those in PostgreSQL are made by
+    :meth:`upgrade` or :meth:`create`.
 
     Args:
         source: An SQLAlchemy engine, whose pool is left to the application, or a URL.
@@ -95,6 +95,8 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         self._step = _FIRST_STEP
         if isinstance(self._database, SqliteDatabase):
             self.create()
+            if self._noted_version() < HEAD:  # a file of an earlier version of Admit
+                self.upgrade()
 
     # -- tables ----------------------------------------------------------------------------------
 
@@ -123,7 +125,11 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
 
         .. versionadded:: 0.2
         """
-        return self._database.ask(self._statements.noted_version(version_table(self._prefix)), ()) == [(HEAD,)]
+        return self._noted_version() == HEAD
+
+    def _noted_version(self) -> str:
+        noted = self._database.ask(self._statements.noted_version(version_table(self._prefix)), ())
+        return str(noted[0][0]) if noted else ""
 
     # -- sessions --------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountStatements", "SqlAccounts"]
 
-_ACCOUNT = ("id", "created_at", "locked_at", "closed_at", "roles", "revision")
+_ACCOUNT = ("id", "created_at", "locked_at", "closed_at", "roles", "epoch", "revision")
 _IDENTIFIER = ("key", "account_id", "position", "kind", "value", "verified_at")
 _READ = ", ".join([*(f"a.{one}" for one in _ACCOUNT), "i.kind", "i.value", "i.key", "i.verified_at"])
 # What was written since the mark is undone without giving the connection up: a name that is taken costs as little as
@@ -54,8 +54,8 @@ class AccountStatements(Wording):
         self.list_closed: str = self._marked(f"{read} WHERE a.id IN ({closed}) {order}")
         self.count: str = f"SELECT count(*) FROM {accounts}"
         self.replace: str = self._marked(
-            f"UPDATE {accounts} SET created_at = ?, locked_at = ?, closed_at = ?, roles = ?, revision = revision + 1"
-            f" WHERE id = ? AND revision = ? RETURNING 1"
+            f"UPDATE {accounts} SET created_at = ?, locked_at = ?, closed_at = ?, roles = ?, epoch = ?,"
+            f" revision = revision + 1 WHERE id = ? AND revision = ? RETURNING 1"
         )
         self.delete: str = self._marked(f"DELETE FROM {accounts} WHERE id = ? RETURNING 1")
         self.give_up: str = self._marked(f"DELETE FROM {identifiers} WHERE account_id = ?")
@@ -108,8 +108,8 @@ class SqlAccounts(SqlCredentials):
         [account] = _accounts(found or [_NOBODY])
         return account if found else None
 
-    def replace_account(self, old: Account, new: Account) -> bool:
-        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
+    def replace_account(self, old: Account, new: Account, *credentials: Credential) -> bool:
+        """Write ``new`` and its credentials if ``old`` still stands; ``False`` if it was changed or is gone."""
         with self._database.transaction() as run:
             run(_MARK)
             if not run(self._for_accounts.replace, (*_row(new), old.id, old.revision)):
@@ -117,6 +117,8 @@ class SqlAccounts(SqlCredentials):
             run(self._for_accounts.give_up, (old.id,))
             is_free = self._claim(run, old.id, new.identifiers)
             if is_free:
+                for credential in credentials:
+                    self._put_in_place(run, credential)
                 self._record(run)
         if not is_free:
             raise IdentifierTaken
@@ -163,11 +165,12 @@ def _row(account: Account) -> Row:
         optional(account.locked_at),
         optional(account.closed_at),
         json.dumps(sorted(account.roles)),
+        account.epoch,
     )
 
 
 #: What a row is like.
-_NOBODY: Row = ("", 0, None, None, "[]", 0, "email", "", "", 0)
+_NOBODY: Row = ("", 0, None, None, "[]", 0, 0, "email", "", "", 0)
 
 
 def _accounts(rows: Iterable[Row]) -> list[Account]:
@@ -175,7 +178,7 @@ def _accounts(rows: Iterable[Row]) -> list[Account]:
 
 
 def _account(row: Row, rows: list[Row]) -> Account:
-    account_id, created_at, locked_at, closed_at, roles, revision = row
+    account_id, created_at, locked_at, closed_at, roles, epoch, revision = row
     with readable():
         return Account(
             account_id,
@@ -185,6 +188,7 @@ def _account(row: Row, rows: list[Row]) -> Account:
             optional_moment(closed_at),
             frozenset(json.loads(roles)),
             int(revision),
+            int(epoch),
         )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChallengeStatements", "SqlChallenges"]
 
-_COLUMNS = ("id", "kind", "subject", "secret_hash", "created_at", "expires_at", "details", "authentications")
+_COLUMNS = ("id", "kind", "subject", "secret_hash", "created_at", "expires_at", "details", "authentications", "epoch")
 
 
 class ChallengeStatements(Wording):
@@ -77,11 +77,12 @@ def _row(challenge: Challenge) -> Row:
         microseconds(challenge.expires_at),
         json.dumps(dict(challenge.details)),
         authentications_text(challenge.authentications),
+        challenge.epoch,
     )
 
 
 def _read(row: Row) -> Challenge:
-    challenge_id, kind, subject, secret_hash, created_at, expires_at, details, authentications = row
+    challenge_id, kind, subject, secret_hash, created_at, expires_at, details, authentications, epoch = row
     with readable():
         return Challenge(
             challenge_id,
@@ -92,4 +93,5 @@ def _read(row: Row) -> Challenge:
             moment(expires_at),
             dict(json.loads(details)),
             read_authentications(authentications),
+            int(epoch),
         )

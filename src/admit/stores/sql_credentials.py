@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from admit.errors import StoreError
 from admit.model import Credential
 from admit.stores.sql_part import Part
 from admit.stores.sql_rows import microseconds, moment, optional, optional_moment, readable
@@ -14,6 +15,7 @@ from admit.stores.sql_statements import Wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from admit.stores.sql_part import Run
     from admit.stores.sql_rows import Row
     from admit.stores.sql_statements import Dialect
 
@@ -30,6 +32,11 @@ class CredentialStatements(Wording):
         table, columns = self._table("credentials"), ", ".join(_COLUMNS)
         self.add: str = self._insert(table, _COLUMNS)
         self.add_if_free: str = f"{self.add} ON CONFLICT DO NOTHING RETURNING 1"
+        put = "secret = excluded.secret, created_at = excluded.created_at, used_at = excluded.used_at"
+        self.put_in_place: str = (
+            f"{self.add} ON CONFLICT (kind, key) DO UPDATE SET {put}, details = excluded.details,"
+            f" revision = {table}.revision + 1 WHERE {table}.subject = excluded.subject RETURNING 1"
+        )
         self.get: str = self._marked(f"SELECT {columns} FROM {table} WHERE kind = ? AND key = ?")
         self.list: str = self._marked(f"SELECT {columns} FROM {table} WHERE subject = ? ORDER BY created_at, id")
         self.replace: str = self._marked(
@@ -66,6 +73,16 @@ class SqlCredentials(Part):
         written = (new.secret, microseconds(new.created_at), optional(new.used_at), json.dumps(dict(new.details)))
         with self._database.transaction() as run:
             return bool(run(self._for_credentials.replace, (*written, old.id, old.revision)))
+
+    def _put_in_place(self, run: Run, credential: Credential) -> None:
+        """Put a credential in the place of the one of its kind and key, or add it.
+
+        Raises:
+            StoreError: That one is another account's.
+        """
+        if not run(self._for_credentials.put_in_place, credential_row(credential)):
+            message = "A credential with this kind and key is another account's."
+            raise StoreError(message)
 
     def delete_credential(self, credential_id: str) -> bool:
         """Forget the credential; ``True`` for exactly one caller."""

@@ -155,8 +155,11 @@ class ModelAccounts(ModelCredentials):
             _log.error("The users %s have one name but for its case, so that none can sign in by it.", ids)
         return account if len(found) == 1 else None
 
-    def replace_account(self, old: Account, new: Account) -> bool:
-        """Write ``new`` if ``old`` still stands; ``False`` if it was changed or is gone."""
+    def replace_account(self, old: Account, new: Account, *credentials: Credential) -> bool:
+        """Write ``new`` and its credentials if ``old`` still stands; ``False`` if it was changed or is gone.
+
+        The note is first, with its epoch, and may be in another database: where the rest fails, logins have ended.
+        """
         # In this order: what changes between the two is refused by the row itself.
         person, standing = self._table.get(old.id), self.get_account(old.id)
         if person is None or standing is None or standing.revision != old.revision:
@@ -167,17 +170,20 @@ class ModelAccounts(ModelCredentials):
         own = {(one.kind, one.key) for one in standing.identifiers}
         self._refuse_taken([one for one in new.identifiers if (one.kind, one.key) not in own], own_id=old.id)
         written = replace(new, id=old.id, revision=old.revision + 1)
-        if not self._replace_note(old.id, note_of(written)):
+        if not self._replace_note(note_of(standing), note_of(written), credentials):
             return False
+        # Where the row is not written the epoch stays: what was noted of it meanwhile must never count again.
+        before = replace(note_of(standing), epoch=written.epoch)
         try:
             is_written = in_columns(standing) == in_columns(written) or self._change(person, standing, written)
         except IdentifierTaken:
             # Taken at this very moment.
-            self._notes.replace_account(note_of(written), note_of(standing))
+            self._notes.replace_account(note_of(written), before)
             raise
         if not is_written:  # changed at this very moment
-            self._notes.replace_account(note_of(written), note_of(standing))
-        return is_written
+            self._notes.replace_account(note_of(written), before)
+            return False
+        return all(self._put_in_column(one) for one in credentials if self._is_in_column(one.kind))
 
     def delete_account(self, account_id: str) -> bool:
         """Forget the account and its credentials, and delete the user; ``False`` if there is none."""
@@ -254,17 +260,16 @@ class ModelAccounts(ModelCredentials):
             verified_at = noted.get(noted_key(person.id, key))
         return Identifier(kind, value, key, verified_at if kind is IdentifierKind.EMAIL else None)
 
-    def _replace_note(self, account_id: str, new: Account) -> bool:
-        note = self._notes.get_account(account_id)
-        if note is not None:
-            return self._notes.replace_account(replace(note, revision=new.revision - 1), new)
-        try:
-            self._notes.add_account(new)
-        except (IdentifierTaken, StoreError):
-            if self._notes.get_account(account_id) is None:
-                raise
-            return False
-        return True
+    def _replace_note(self, standing: Account, new: Account, credentials: Sequence[Credential]) -> bool:
+        note = self._notes.get_account(new.id)
+        if note is None:
+            try:
+                note = self._notes.add_account(standing)
+            except (IdentifierTaken, StoreError):
+                if (note := self._notes.get_account(new.id)) is None:
+                    raise
+        beside = [one for one in credentials if not self._is_in_column(one.kind)]
+        return self._notes.replace_account(replace(note, revision=standing.revision), new, *beside)
 
     def _change(self, person: Person, standing: Account, written: Account) -> bool:
         """Write what of an account is in columns and has changed; ``False`` if the row is not as it was read."""

@@ -97,6 +97,23 @@ class ModelCredentials:
         is_gone = stored in {None, "", _UNUSABLE} or not self._table.replace_password(key, stored, _UNUSABLE)
         return self._credentials.delete_credential(credential_id) or not is_gone
 
+    def counts(self, credential: Credential) -> bool:
+        """Tell whether a credential that was read before is still what the application's column says.
+
+        Whoever hashes the same password anew changes what is beside the column, and not the column.
+        """
+        if not self._is_in_column(credential.kind):
+            return True
+        proven = credential.details.get(_COLUMN) or credential.details.get(ADOPTED)
+        return proven == _digest(self._table.password_of(credential.key))
+
+    def _put_in_column(self, credential: Credential) -> bool:
+        """Put a password in the place of the one that counts, or add it; ``False`` if the application was first."""
+        standing = self.get_credential(credential.kind, credential.key)
+        if standing is None:
+            return self.add_credential(credential)
+        return self.replace_credential(standing, credential)
+
     def _add_first(self, credential: Credential) -> None:
         """Keep a credential of a new account, whose column has the password already."""
         if self._is_in_column(credential.kind):

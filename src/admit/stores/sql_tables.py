@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAD", "ddl", "is_ours", "tables", "version_table"]
 
 #: The migration that leads to the tables below.
-HEAD = "0003"
+HEAD = "0004"
 
 _TABLES = (
     "sessions",
@@ -120,6 +120,7 @@ def _describe_accounts(metadata: MetaData, prefix: str) -> None:
         Column("closed_at", BigInteger),
         Column("roles", Text, nullable=False),
         Column("revision", BigInteger, nullable=False),
+        Column("epoch", BigInteger, nullable=False, server_default="0"),
     )
     Table(
         f"{prefix}identifiers",
@@ -155,6 +156,7 @@ def _describe_challenges(metadata: MetaData, prefix: str) -> None:
         Column("secret_hash", LargeBinary, nullable=False),
         *(Column(name, BigInteger, nullable=False) for name in ("created_at", "expires_at")),
         *(Column(name, Text, nullable=False) for name in ("details", "authentications")),
+        Column("epoch", BigInteger, nullable=False, server_default="0"),
         Index(f"{prefix}challenges_subject", "subject", "kind"),
         Index(f"{prefix}challenges_expires_at", "expires_at"),
     )

@@ -49,6 +49,7 @@ class AccountContract(AccountRaces):
             closed_at=at,
             roles=frozenset({"admin", "ö", ""}),
             revision=3,
+            epoch=2**40,
         )
         for account in added(store, an_account(), full, an_account(identifiers=())):
             assert store.get_account(account.id) == account
@@ -125,6 +126,7 @@ class AccountContract(AccountRaces):
             closed_at=NOW,
             created_at=NOW - timedelta(1),
             roles=frozenset({"x"}),
+            epoch=1,
         )
         assert store.replace_account(first, new)
         written = replace(new, revision=1)
@@ -238,6 +240,56 @@ class AccountContract(AccountRaces):
         assert store.delete_account(account.id)
         assert store.get_credential(mine.kind, mine.key) is None
         assert list(store.list_credentials(other.id)) == [kept]
+
+    def test_credentials_are_written_with_the_change(self, store: AccountStore) -> None:
+        """With an account goes what takes the place of a credential of its kind and key, or is added."""
+        if not isinstance(store, CredentialStore):
+            return
+        account = an_account()
+        first, other = a_credential(subject=account.id, details={"a": "1"}), a_credential(subject=account.id)
+        store.add_account(account, first, other)
+        new = a_credential(key=first.key, subject=account.id, used_at=NOW, details={"b": "2"}, revision=9)
+        added_one = a_credential(kind="totp", key=first.key, subject=account.id, revision=3)
+        assert store.replace_account(account, replace(account, epoch=1), new, added_one)
+        written = replace(new, id=first.id, revision=1)
+        assert store.get_credential(first.kind, first.key) == written
+        assert store.get_credential("totp", first.key) == added_one
+        assert store.get_credential(other.kind, other.key) == other
+        assert store.get_account(account.id) == replace(account, epoch=1, revision=1)
+        assert not store.replace_credential(first, first)
+        assert store.replace_credential(written, first)
+
+    def test_a_change_that_is_lost_writes_no_credential(self, store: AccountStore) -> None:
+        """Where the account has changed, or a name is taken, its credentials stay as they were."""
+        if not isinstance(store, CredentialStore):
+            return
+        account = an_account("ada")
+        first = a_credential(subject=account.id)
+        store.add_account(account, first)
+        added(store, an_account("grace"))
+        new = a_credential(key=first.key, subject=account.id)
+        assert not store.replace_account(replace(account, revision=1), account, new)
+        with pytest.raises(IdentifierTaken):
+            store.replace_account(account, named(account, "grace"), new)
+        assert store.get_credential(first.kind, first.key) == first
+        assert store.get_account(account.id) == account
+
+    def test_a_credential_of_another_is_not_replaced(self, store: AccountStore) -> None:
+        """A credential whose key another account has, or whose id is taken, is refused, and the account stays."""
+        if not isinstance(store, CredentialStore):
+            return
+        account, other = an_account(), an_account()
+        mine, theirs = a_credential(subject=account.id), a_credential(subject=other.id)
+        store.add_account(account, mine)
+        store.add_account(other, theirs)
+        for taken in (replace(mine, id="new", key=theirs.key), replace(mine, id=theirs.id, key="new")):
+            with pytest.raises(StoreError):
+                store.replace_account(
+                    account, replace(account, epoch=1), replace(mine, created_at=NOW - timedelta(1)), taken
+                )
+            assert store.get_account(account.id) == account
+            assert list(store.list_credentials(account.id)) == [mine]
+            assert list(store.list_credentials(other.id)) == [theirs]
 
     # -- the model -------------------------------------------------------------------------------
 

@@ -8,13 +8,14 @@ from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from admit.errors import IdentifierTaken
+from admit.store import CredentialStore
 from admit.testing.contract import Contract
-from admit.testing.samples import an_account
+from admit.testing.samples import a_credential, an_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from admit.model import Account
+    from admit.model import Account, Credential
     from admit.store import AccountStore
     from admit.testing.racing import Crew
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["AccountRaces", "added", "named"]
 
 _ROUNDS = 10
+_NEW, _AGAIN = "a new one", "the same once more"
 
 
 def added(store: AccountStore, *accounts: Account) -> list[Account]:
@@ -50,6 +52,10 @@ def _try_to_replace(store: AccountStore, old: Account, new: Account) -> bool:
         return store.replace_account(old, new)
     except IdentifierTaken:
         return False
+
+
+def _secret(account: Account, secret: str) -> Credential:
+    return a_credential(key=account.id, subject=account.id, secret=secret)
 
 
 class AccountRaces(Contract):
@@ -87,6 +93,49 @@ class AccountRaces(Contract):
             assert store.get_account(one.id) == winner
             found = [store.find_account(new.label) for new in each]
             assert found == [winner if new.label == winner.label else None for new in each]
+
+    def test_one_caller_writes_the_credential(self, opener: Opener, store: AccountStore, crew: Crew) -> None:
+        """Of many who change an account together with its credential one wins, with both: no half of another's."""
+        if not isinstance(store, CredentialStore):
+            return
+        accounts = [an_account() for _ in range(_ROUNDS)]
+        for one in accounts:
+            store.add_account(one, a_credential(key=one.id, subject=one.id))
+        moves = [
+            [
+                methodcaller("replace_account", one, replace(one, epoch=turn), _secret(one, f"{turn}"))
+                for turn in range(1, crew.size + 1)
+            ]
+            for one in accounts
+        ]
+        for one, won in zip(accounts, crew.race(opener, store, moves), strict=True):
+            assert won.count(True) == 1
+            turn = won.index(True) + 1
+            assert store.get_account(one.id) == replace(one, epoch=turn, revision=1)
+            written = store.get_credential("password", one.id)
+            assert written is not None
+            assert (written.secret, written.revision) == (f"{turn}", 1)
+
+    def test_nobody_brings_the_old_credential_back(self, opener: Opener, store: AccountStore, crew: Crew) -> None:
+        """What is hashed anew at the moment of a change never counts instead of what the change has written."""
+        if not isinstance(store, CredentialStore):
+            return
+        accounts = [an_account() for _ in range(_ROUNDS)]
+        old = [a_credential(key=one.id, subject=one.id) for one in accounts]
+        for one, credential in zip(accounts, old, strict=True):
+            store.add_account(one, credential)
+        moves = [
+            [
+                methodcaller("replace_account", one, replace(one, epoch=1), _secret(one, _NEW)),
+                *[methodcaller("replace_credential", credential, replace(credential, secret=_AGAIN))] * (crew.size - 1),
+            ]
+            for one, credential in zip(accounts, old, strict=True)
+        ]
+        for one, (is_changed, *_) in zip(accounts, crew.race(opener, store, moves), strict=True):
+            assert is_changed
+            written = store.get_credential("password", one.id)
+            assert written is not None
+            assert written.secret == _NEW
 
     def test_one_account_gets_the_name(self, opener: Opener, store: AccountStore, crew: Crew) -> None:
         """Of accounts that change to one name at once exactly one gets it, and the others keep theirs."""

@@ -50,7 +50,8 @@ class ChallengeContract(Contract):
             Authentication("passkey", frozenset({Factor.HAVE, Factor.ARE}), NOW),
         )
         details = {"": "", "next": "/ü?a=1&b=2", "quote\"'": "\x00\n", "half": "\ud800"}
-        full = a_challenge(subject="Ünïcode|ユーザー " * 5, kind="a kind: {x}", details=details, authentications=proofs)
+        subject = "Ünïcode|ユーザー " * 5
+        full = a_challenge(subject=subject, kind="a kind: {x}", details=details, authentications=proofs, epoch=2**40)
         for challenge in _added(store, a_challenge(), full, a_challenge(subject="", kind="", secret_hash=b"")):
             for found in (store.get_challenge(challenge.id), store.take_challenge(challenge.id)):
                 assert found == challenge

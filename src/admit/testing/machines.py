@@ -102,9 +102,16 @@ class _Accounts(_SideBySide):
         self.both(lambda store: _tried(store.add_account, account))
         return account
 
-    @rule(target=accounts, account=accounts, names=_NAMES, at=st.none() | _MOMENTS, roles=st.frozensets(_KEYS))
-    def replace(self, account: Account, names: list[str], at: Any, roles: frozenset[str]) -> Account:
-        new = an_account(*names, created_at=account.created_at, id=account.id, locked_at=at, roles=roles)
+    @rule(
+        target=accounts,
+        account=accounts,
+        names=_NAMES,
+        at=st.none() | _MOMENTS,
+        roles=st.frozensets(_KEYS),
+        epoch=st.integers(0, 9),
+    )
+    def replace(self, account: Account, names: list[str], at: Any, roles: frozenset[str], epoch: int) -> Account:
+        new = an_account(*names, created_at=account.created_at, id=account.id, locked_at=at, roles=roles, epoch=epoch)
         self.both(lambda store: _tried(store.replace_account, account, new))
         standing: Account | None = self.both(lambda store: store.get_account(account.id))
         return standing or account
@@ -160,7 +167,7 @@ class _Challenges(_SideBySide):
 
     @rule(target=challenges, kind=_KINDS, subject=_SUBJECTS, at=_MOMENTS, alone=st.booleans(), details=_TEXTS)
     def add(self, kind: str, subject: str, at: Any, *, alone: bool, details: dict[str, str]) -> Challenge:
-        challenge = a_challenge(kind=kind, subject=subject, expires_at=at, details=details)
+        challenge = a_challenge(kind=kind, subject=subject, expires_at=at, details=details, epoch=len(details))
         self.both(lambda store: store.add_challenge(challenge, alone=alone))
         return challenge
 

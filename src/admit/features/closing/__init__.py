@@ -80,16 +80,19 @@ class Closing(Feature):
     @action("POST", "/close", title="Close your account", page="closing/close", demands=Demand.FRESH)
     def close(self, ctx: Context) -> Reply[Closed]:
         """Close the account: everybody is out at once, and it is erased later unless its owner logs in before."""
-        account = ctx.demand_account()
-        close_account(ctx.gate, ctx.accounts, account.id, at=ctx.now, by="owner")
-        until = ctx.now + self.grace
-        self._write(ctx, account, "closing/closed_mail", until=until)
+        account, until = ctx.demand_account(), ctx.now + self.grace
+        # Where this fails the account is open, and its owner still here to try again.
+        ctx.gate.revoke_all(account.id, keep=ctx.demand_session().id, by="owner")
+        try:
+            close_account(ctx.gate, ctx.accounts, account.id, at=ctx.now, by="owner")
+        finally:
+            if ctx.proofs.epoch_of(account.id) != account.epoch:
+                self._write(ctx, account, "closing/closed_mail", until=until)
         ctx.leaves = True
         return Reply(Closed(until=until), page="closing/closed")
 
     def let_in(self, ctx: Context, admitted: Admitted) -> None:
         """Tell the owner if their login has opened the account again."""
-        super().let_in(ctx, admitted)
         account = ctx.accounts.get_account(admitted.session.subject) if admitted.has_reopened else None
         if account is not None:
             self._write(ctx, account, "closing/reopened_mail", at=ctx.now)

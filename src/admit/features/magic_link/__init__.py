@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from admit import codes, identifiers, tokens
+from admit.changing import outdated
 from admit.codes import WrongCode
 from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
 from admit.events import Event, LoginFailed
@@ -33,6 +34,8 @@ from admit.settings import setting
 from admit.tokens import Token
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from admit.model import Account, Challenge, Identifier
 
 __all__ = ["MagicLink", "MailCodeForm", "MailLinkForm", "MailLoginForm", "MailProven", "MailSent", "WrongCode"]
@@ -82,7 +85,6 @@ class MagicLink(Feature):
     name = "magic_link"
     logs_in: ClassVar[str | None] = "ask"
     sends_mail = True
-    ends_at_login = True
 
     lifetime: timedelta = setting(_LONGEST, "How long a link and its code work; ten minutes at most.")
 
@@ -136,7 +138,7 @@ class MagicLink(Feature):
     def use(self, ctx: Context, form: MailLinkForm) -> Reply[Signed]:
         """Log in by the link, in the browser in which it was asked for."""
         self._asked_here(ctx, form.token)
-        return self._admit(ctx, self._take(ctx))
+        return self._admit(ctx, ctx.gate.look(self.name, ctx.kept.get(self.name, "")))
 
     @action(
         "POST",
@@ -162,9 +164,8 @@ class MagicLink(Feature):
             )
             attempt.failed()
             raise WrongCode(reason="wrong code")
-        taken = self._take(ctx)
         attempt.succeeded()
-        return self._admit(ctx, taken)
+        return self._admit(ctx, asked)
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -180,7 +181,9 @@ class MagicLink(Feature):
             "remember": "yes" if remember else "",
         }
         subject = account.id if account and address else _nobody(key)
-        kept = ctx.gate.challenge(self.name, subject, self.lifetime, details)
+        # At its epoch, which is known here, or as for nobody: time must not tell whether somebody is looked for.
+        epoch = account.epoch if account and address else 0
+        kept = ctx.gate.challenge(self.name, subject, self.lifetime, details, epoch=epoch)
         ctx.keeps[self.name] = kept
         values = {
             "account": account or ctx.nobody(key),
@@ -203,31 +206,46 @@ class MagicLink(Feature):
     def _take(self, ctx: Context) -> Challenge:
         return ctx.gate.take(self.name, ctx.kept.get(self.name, ""))
 
-    def _admit(self, ctx: Context, taken: Challenge) -> Reply[Signed]:
-        account = ctx.accounts.get_account(taken.subject)
-        if account is None or account.email is None or account.email.key != taken.details["key"]:
+    def _admit(self, ctx: Context, asked: Challenge) -> Reply[Signed]:
+        account = ctx.accounts.get_account(asked.subject)
+        if account is None or account.email is None or account.email.key != asked.details["key"]:
             raise InvalidChallenge(reason="the account is gone, or has another address")
         # Before an address is confirmed by it: nothing of a locked account changes.
         ctx.gate.admission.bar(account)
         if account.email.verified_at is None:
             self._prove(ctx, account)
+        else:
+            self._take(ctx)
         ctx.keeps.update({self.name: "", "link": ""})
         # No factor: with a password it would pass for two, and whoever reads the mails can mostly reset that as well.
-        return ctx.admit(account.id, self.name, frozenset(), remember=bool(taken.details["remember"]))
+        return ctx.admit(account.id, self.name, frozenset(), remember=bool(asked.details["remember"]))
 
     def _prove(self, ctx: Context, account: Account) -> None:
-        """Note that the address is its owner's, and void what whoever had signed up has set up."""
-        confirmed = tuple(
-            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL else one
-            for one in account.identifiers
-        )
-        if not ctx.accounts.replace_account(account, replace(account, identifiers=confirmed)):
+        """Void what whoever had signed up has set up, and note that the address is its owner's.
+
+        In this order: where it is interrupted, no squatter has an account with a confirmed address.
+        """
+        _void(ctx, account)
+        self._take(ctx)
+        if not ctx.accounts.replace_account(account, _confirmed(account, at=ctx.now)):
             raise InvalidChallenge(reason="the account has changed meanwhile")
-        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
-            ctx.credentials.delete_credential(credential.id)
-        ctx.gate.revoke_all(account.id, by="verification")
+        _void(ctx, account)  # what came in between
         ctx.gate.challenges.void(account.id)
         ctx.publish(MailProven(at=ctx.now, subject=account.id))
+
+
+def _void(ctx: Context, account: Account) -> None:
+    for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
+        ctx.credentials.delete_credential(credential.id)
+    ctx.gate.revoke_all(account.id, by="verification")
+
+
+def _confirmed(account: Account, *, at: datetime) -> Account:
+    """Return an account whose address is its owner's, at its next epoch."""
+    names = tuple(
+        replace(one, verified_at=at) if one.kind is IdentifierKind.EMAIL else one for one in account.identifiers
+    )
+    return replace(outdated(account), identifiers=names)
 
 
 def _nobody(key: str) -> str:

@@ -17,9 +17,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from admit import identifiers, origins
+from admit.changing import outdated
 from admit.errors import (
     IdentifierTaken,
     InvalidChallenge,
+    InvalidCredentials,
     InvalidInput,
     Overloaded,
     Text,
@@ -61,8 +63,6 @@ __all__ = [
 _HOUR = timedelta(hours=1)
 #: How many changes one account may ask for in an hour.
 _MOST = 5
-# How often to try again when somebody else changes the account at the same moment.
-_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,17 +184,15 @@ class MailChange(Feature):
     def confirm(self, ctx: Context, form: MailChangeLinkForm) -> Reply[MailMoved]:
         """Make the new address count, for who is logged in to the account that it was asked for."""
         account, asked = ctx.demand_account(), self._asked(ctx, form.token)
-        ctx.gate.take(self.name, form.token)
         new = Identifier(IdentifierKind.EMAIL, asked["value"], asked["key"], verified_at=ctx.now)
         # Before the change: there must be none without a way back.
         old = account.email if account.email and account.email.verified_at else None
         way = ways_back.issue(ctx, account.id, old, self.way_back) if old else ""
+        # With it the link is used up, and a reset that went to the old address is void.
         if not self._write(ctx, account, new):
             raise InvalidChallenge(reason="the account has changed meanwhile")
         # The page of the answer says who is logged in, by the name that they have now.
         ctx.account = replace(account, identifiers=_with(account, new))
-        # A reset that went to the old address must not outlive it.
-        ctx.gate.challenges.void(account.id)
         ctx.publish(MailChanged(at=ctx.now, subject=account.id))
         until = None if old is None else ctx.now + self.way_back
         if old is not None:
@@ -202,6 +200,7 @@ class MailChange(Feature):
             values = {"account": account, "url": ctx.url("mail_change.undo", token=way), "until": until}
             ctx.post(old.value, "mail_change/old_mail", values)
         ctx.keeps["link"] = ""
+        ctx.gate.challenges.void(account.id)  # which open nothing any more; nobody has to keep them
         return Reply(MailMoved(email=new.value, until=until), page="mail_change/confirmed")
 
     @action("GET", "/mail-change/undo", title="Take your account back", page="mail_change/undo", faces=[Face.PAGE])
@@ -224,7 +223,16 @@ class MailChange(Feature):
         # A closed one as well, as long as it can be opened again: a thief may have closed it.
         if account is None or not ctx.gate.admission.can_return(account):
             raise InvalidChallenge(reason="the account is gone, or locked")
-        is_mailed = ctx.evict(account, lambda: self._restored(ctx, way), key=way.details["key"])
+        ways_back.void_newer(ctx, way)
+        try:
+            is_mailed = ctx.evict(
+                account,
+                lambda: ways_back.claim(ctx, way),
+                key=way.details["key"],
+                change=lambda standing: self._restored(ctx, standing, way),
+            )
+        except IdentifierTaken as error:
+            raise InvalidChallenge(reason="taken at the same moment") from error
         ctx.publish(MailRestored(at=ctx.now, subject=account.id))
         ctx.keeps["link"] = ""
         body = MailChangedBack(email=way.details["value"], next="check_mail" if is_mailed else "sign_in")
@@ -243,21 +251,20 @@ class MailChange(Feature):
             raise InvalidChallenge(reason="another's, or of another address")
         return asked.details
 
-    def _restored(self, ctx: Context, way: Credential) -> Account:
+    def _restored(self, ctx: Context, account: Account, way: Credential) -> Account:
+        """Return an account with its old address."""
+        # Asked after the account was read: two ways at once, of a thief and of the owner, or the older one wins.
+        ways_back.demand(ctx, way)
         address = ways_back.address_of(way, ctx.now)
-        self._release(ctx, address.key, way.subject)
-        ways_back.claim(ctx, way)
-        for _ in range(_TRIES):
-            account = ctx.accounts.get_account(way.subject)
-            if account is not None and self._write(ctx, account, address):
-                return replace(account, identifiers=_with(account, address))
-        raise InvalidChallenge(reason="the account is gone, or changed again and again")
+        self._release(ctx, address.key, account.id)
+        return replace(outdated(account), identifiers=_with(account, address))
 
     def _write(self, ctx: Context, account: Account, address: Identifier) -> bool:
         self._release(ctx, address.key, account.id)
+        new = replace(outdated(account), identifiers=_with(account, address))
         try:
-            return ctx.accounts.replace_account(account, replace(account, identifiers=_with(account, address)))
-        except IdentifierTaken as error:
+            return ctx.accounts.replace_account(account, new)
+        except (IdentifierTaken, InvalidCredentials) as error:
             raise InvalidChallenge(reason="taken at the same moment") from error
 
     def _release(self, ctx: Context, key: str, subject: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from admit.feature import Context
 
-__all__ = ["address_of", "claim", "issue", "listed", "look"]
+__all__ = ["address_of", "claim", "demand", "issue", "listed", "look", "void_newer"]
 
 _KIND = "mail_change"
 
@@ -55,17 +55,31 @@ def look(ctx: Context, token: str) -> Credential:
     return known
 
 
+def demand(ctx: Context, way: Credential) -> None:
+    """Refuse a way back that is used up by now, or by whoever has gone an older one.
+
+    Raises:
+        InvalidChallenge: There is none any more.
+    """
+    if ctx.credentials.get_credential(_KIND, way.key) is None:
+        raise InvalidChallenge(reason="used at the same moment")
+
+
+def void_newer(ctx: Context, way: Credential) -> None:
+    """Void the ways back that are newer than this one: they may lead to whoever has taken the account over."""
+    for known in _of(ctx, way.subject):
+        if known.created_at >= way.created_at and known.id != way.id:
+            ctx.credentials.delete_credential(known.id)
+
+
 def claim(ctx: Context, way: Credential) -> None:
-    """Use a way back up, and all that are newer: exactly one caller succeeds.
+    """Use a way back up: exactly one caller succeeds.
 
     Raises:
         InvalidChallenge: Somebody else was first.
     """
     if not ctx.credentials.delete_credential(way.id):
         raise InvalidChallenge(reason="used at the same moment")
-    for known in _of(ctx, way.subject):
-        if known.created_at >= way.created_at:
-            ctx.credentials.delete_credential(known.id)
 
 
 def listed(ctx: Context, subject: str) -> list[dict[str, object]]:

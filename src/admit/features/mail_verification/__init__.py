@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from admit import codes, identifiers, origins, sign_ups
+from admit.changing import outdated
 from admit.codes import WrongCode
 from admit.errors import IdentifierTaken, InvalidChallenge, Text, Throttled
 from admit.events import Event
@@ -264,20 +265,20 @@ class MailVerification(Feature):
         is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
             self._void(ctx, account)
-        self._verify(ctx, account)
-        ctx.gate.take(self.name, token)
+        self._verify(ctx, account, is_kept=is_kept)
         if not is_kept:
-            ctx.gate.revoke_all(account.id, by="verification")  # what has begun meanwhile
-            ctx.gate.challenges.void(account.id)
+            self._void(ctx, account)  # what came in between
+        ctx.gate.challenges.void(account.id, kind=self.name if is_kept else None)
         origins.unmark(ctx, account)
         return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
 
-    def _verify(self, ctx: Context, account: Account) -> None:
+    def _verify(self, ctx: Context, account: Account, *, is_kept: bool) -> None:
         verified = tuple(
             replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL else one
             for one in account.identifiers
         )
-        if not ctx.accounts.replace_account(account, replace(account, identifiers=verified)):
+        new = replace(account if is_kept else outdated(account), identifiers=verified)
+        if not ctx.accounts.replace_account(account, new):
             raise InvalidChallenge(reason="the account has changed meanwhile")
 
     def _void(self, ctx: Context, account: Account) -> None:

@@ -150,7 +150,7 @@ class NewDevice(Feature):
         # A closed one as well, as long as it can be opened again: a thief may have closed it.
         if account is None or not ctx.gate.admission.can_return(account):
             raise InvalidChallenge(reason="the account is gone, or locked")
-        is_mailed = ctx.evict(account, lambda: self._claimed(ctx, account, form.token), key=details["key"])
+        is_mailed = ctx.evict(account, lambda: self._claim(ctx, account, form.token), key=details["key"])
         ctx.publish(DeviceDenied(at=ctx.now, subject=account.id, session_id=details["session"]))
         ctx.keeps["link"] = ""
         return Reply(Evicted(next="check_mail" if is_mailed else "sign_in"), page="new_device/denied")
@@ -174,10 +174,9 @@ class NewDevice(Feature):
         values = {"account": account, "device": name, "address": address, "at": ctx.now, "url": url}
         ctx.post(to.value, "new_device/mail", values)
 
-    def _claimed(self, ctx: Context, account: Account, token: str) -> Account:
+    def _claim(self, ctx: Context, account: Account, token: str) -> None:
         ctx.gate.take(self.name, token)
         ctx.gate.challenges.void(_subject(account))
-        return account
 
 
 def _address(client: Client) -> str:

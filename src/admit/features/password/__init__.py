@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from admit.features.password.hashing import Verdict
     from admit.findings import Finding
-    from admit.model import Account
+    from admit.model import Account, Session
     from admit.throttle import Attempt
 
 __all__ = [
@@ -189,7 +189,8 @@ class Password(Feature):
     def confirm(self, ctx: Context, form: ConfirmForm) -> Reply[Signed]:
         """Prove once more who is logged in, which makes the session fresh."""
         account = ctx.demand_account()
-        self._demand(ctx, account, form.password)
+        if not self._proves(ctx, account, form.password, self._attempt(ctx, account)):
+            raise self._refused(ctx, account, "wrong password")
         return ctx.confirm(account.id, self.name, _KNOW)
 
     @action(
@@ -204,12 +205,16 @@ class Password(Feature):
     def change(self, ctx: Context, form: NewPasswordForm) -> Reply[Changed]:
         """Change the password: the other sessions end, this one gets a new token, and the owner is told."""
         account = ctx.demand_account()
-        self._demand(ctx, account, form.old_password, field="old_password")
-        credential = self.enroll(ctx, account, form.password)
-        ended = changes.write(ctx, account, credential)
+        session, attempt = ctx.demand_session(), self._attempt(ctx, account)
+        if self._proves(ctx, account, form.old_password, attempt):
+            ended = changes.write(ctx, account, self.enroll(ctx, account, form.password), keep=session.id)
+        elif self._was_interrupted(ctx, session) and self._proves(ctx, account, form.password, attempt):
+            ended = changes.settle(ctx, account, keep=session.id)
+            changes.notify(ctx, account)
+        else:
+            raise self._refused(ctx, account, "wrong old_password")
+        # Last of all: a session that has ended meanwhile keeps nobody from being told.
         ctx.confirm(account.id, self.name, _KNOW)
-        ended += changes.settle(ctx, account)
-        changes.tell(ctx, account, ended)
         return Reply(Changed(ended=ended), page="password/changed")
 
     @action("POST", "/password/strength", title="Password strength", faces=[Face.JSON], errors=[Overloaded])
@@ -258,11 +263,9 @@ class Password(Feature):
             id=tokens.new_id(), kind=self.name, key=account_id, subject=account_id, secret=hashed, created_at=at
         )
 
-    def replace(self, ctx: Context, account: Account, credential: Credential, *, told: bool = True) -> None:
-        """Make ``credential`` the one that counts; all sessions end, and the owner is told, unless they are anyway."""
-        ended = changes.write(ctx, account, credential) + changes.settle(ctx, account)
-        if told:
-            changes.tell(ctx, account, ended)
+    def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
+        """Make ``credential`` the one that counts; all sessions end, and the owner is told."""
+        changes.write(ctx, account, credential)
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -313,19 +316,33 @@ class Password(Feature):
             self._told.add(credential.subject)
             _logger.error("Account %s can't sign in by its password. %s", credential.subject, objection)
 
-    def _demand(self, ctx: Context, account: Account, password: str, field: str = "password") -> None:
+    def _attempt(self, ctx: Context, account: Account) -> Attempt:
         device = ctx.devices.recognize(ctx.marks, account.id)
-        attempt = ctx.throttle.attempt(account.id, ctx.client, device=device, subject=account.id, settles=True)
+        return ctx.throttle.attempt(account.id, ctx.client, device=device, subject=account.id, settles=True)
+
+    def _proves(self, ctx: Context, account: Account, password: str, attempt: Attempt) -> bool:
+        """Tell whether the password is that of who is logged in, and settle the try if it is."""
         verified = self._verify(ctx, account.id, password, attempt, account.id)
         if verified is None:
-            ctx.publish(
-                LoginFailed(
-                    at=ctx.now, subject=account.id, method=self.name, reason="wrong password", client=ctx.client
-                )
-            )
-            raise InvalidCredentials(reason=f"wrong {field}")
+            return False
         attempt.succeeded()
         verified.note(ctx)
+        return True
+
+    def _refused(self, ctx: Context, account: Account, reason: str) -> InvalidCredentials:
+        failed = LoginFailed(
+            at=ctx.now, subject=account.id, method=self.name, reason="wrong password", client=ctx.client
+        )
+        ctx.publish(failed)
+        return InvalidCredentials(reason=reason)
+
+    def _was_interrupted(self, ctx: Context, session: Session) -> bool:
+        """Tell whether this session has changed the password, and was not confirmed after that: something failed.
+
+        Whoever sends the same once more has the rest of it done.
+        """
+        credential = ctx.credentials.get_credential(self.name, session.subject)
+        return credential is not None and credential.created_at >= session.created_at
 
     def _minimum(self, ctx: Context, account: Account) -> int:
         kinds = {one.kind for one in ctx.credentials.list_credentials(account.id)}

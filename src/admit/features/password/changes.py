@@ -1,22 +1,27 @@
-"""Putting another password in the place of one: what ends for it, and who is told."""
+"""Putting another password in the place of one: what ends for it, and who is told.
+
+A thief would have a sign-in with the old password under way, change the password at the same moment as its owner, or
+end their own session in between so that nobody is told. So what can be voided is voided first; the password is written
+in one step with the account's next epoch, by which exactly one of two changes wins and nothing proven before counts any
+more; and once that is done the owner is told, whatever fails after it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from admit.errors import InvalidInput, Text
+from admit.changing import change_account, outdated
+from admit.errors import Text
 from admit.events import Event
 from admit.model import ADOPTED
 
 if TYPE_CHECKING:
     from admit.context import Context
     from admit.model import Account, Credential
+    from admit.telling import Telling
 
-__all__ = ["PasswordChanged", "Verified", "settle", "tell", "write"]
-
-# How often to try again when another request changes the same password first.
-_TRIES = 5
+__all__ = ["PasswordChanged", "Verified", "notify", "settle", "tell", "write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,49 +48,47 @@ class Verified(NamedTuple):
             ctx.credentials.replace_credential(self.credential, new)
 
 
-def write(ctx: Context, account: Account, credential: Credential) -> int:
-    """Keep a password; return how many sessions ended, which is all but that of the client.
+def write(ctx: Context, account: Account, credential: Credential, *, keep: str | None = None) -> int:
+    """Keep a password, and tell its owner; return how many sessions ended, which is all but the one to keep.
 
-    They end before it counts. The sessions may be in another store than the passwords: where that one is down nothing
-    has changed, and the owner, who is told so, tries again. The other way round a thief would stay.
+    Sessions end before it counts. They may be in another store than the passwords: where that one is down nothing has
+    changed, and the owner, who is told so, tries again. The other way round a thief would stay.
 
     Raises:
-        InvalidInput: Others keep changing it.
+        InvalidCredentials: Somebody else has ended the logins of the account since this request has read it.
+        StoreError: A store did not answer; if the password was written all the same, its owner was told.
     """
-    ended = ctx.gate.revoke_all(account.id, keep=ctx.session.id if ctx.session else None, by="password")
-    for _ in range(_TRIES):
-        old = ctx.credentials.get_credential(credential.kind, account.id)
-        if old is None:
-            written = ctx.credentials.add_credential(credential)
-        else:
-            changed = replace(
-                old, secret=credential.secret, created_at=credential.created_at, details=credential.details
-            )
-            written = ctx.credentials.replace_credential(old, changed)
-        if written:
-            return ended
-    raise InvalidInput({"password": Text("It was changed by somebody else at the same moment. Please try again.")})
-
-
-def settle(ctx: Context, account: Account) -> int:
-    """End what has begun with the old password meanwhile, and links, half-done logins and known devices.
-
-    Returns:
-        How many sessions ended.
-    """
-    keep = ctx.admitted.session.id if ctx.admitted else None
-    ctx.gate.challenges.void(account.id)
     ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
     ctx.devices.forget(account.id)
-    # But for this one, or strangers who guess could keep the owner out of it.
+    told = ctx.gate.events.telling(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
+    change_account(ctx.accounts, account.id, outdated, told, credential)
+    try:
+        return ended + settle(ctx, account, keep=keep)
+    finally:
+        tell(ctx, account, told)
+
+
+def settle(ctx: Context, account: Account, *, keep: str | None = None) -> int:
+    """End what has begun with the old password meanwhile, links and half-done logins; return how many sessions ended.
+
+    It may be called again, if it was interrupted.
+    """
+    ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
+    # They open nothing at the new epoch; nobody has to keep them.
+    ctx.gate.challenges.void(account.id)
+    # This device is known again, or strangers who guess could keep the owner out of it.
     ctx.mark = ctx.devices.mark(account.id)
     return ended
 
 
-def tell(ctx: Context, account: Account, ended: int) -> None:
+def tell(ctx: Context, account: Account, told: Telling) -> None:
     """Tell the owner, and whoever listens."""
-    ctx.publish(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))
+    told.publish()
+    notify(ctx, account)
+
+
+def notify(ctx: Context, account: Account) -> None:
+    """Tell the owner by mail: not counted with others, so that nobody who has used those up can keep it from them."""
     if account.email is not None:
-        # Not counted with what strangers can ask for: a thief who uses that up must not keep this from the owner.
         values = {"account": account, "at": ctx.now, "url": ctx.url("password_reset.ask")}
         ctx.post(account.email.value, "password/changed_mail", values)

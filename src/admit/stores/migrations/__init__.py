@@ -30,6 +30,9 @@ def upgrade(engine: Engine, schema: str | None, prefix: str) -> None:
         if connection.dialect.name == "postgresql":
             # Two that are deployed at once would both begin at the same place.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": version})
+        elif connection.connection.dbapi_connection.in_transaction is False:  # type: ignore[union-attr]
+            # The same for SQLite, whose driver begins with the first row that is written, and not with a new column.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         options = {"version_table": version, "version_table_schema": schema, "schema": schema, "prefix": prefix}
         context = MigrationContext.configure(connection, opts=options)
         _run(context)

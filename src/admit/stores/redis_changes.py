@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
-from admit.stores.redis_nodes import FAILURES
+from admit.stores.redis_errors import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,7 @@ class Changes:
     def _hear(self, stopped: Event) -> None:
         wire = self._listen()
         try:
+            wire.connect()
             wire.send_command("SUBSCRIBE", self._channel)
             wire.read_response()
             self._tell(None)  # and nobody knows what was published before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
@@ -16,6 +16,7 @@ from admit.sessions import Sessions, checked_subject, ended_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
 
     from admit.events import Event, Events
     from admit.model import Challenge, Factor
@@ -36,7 +37,7 @@ class Gate(Sessions):
     Args:
         store: Where sessions are kept.
         settings: How long they live.
-        clock: Returns the present time, aware and UTC.
+        clock: Returns the present time, aware and UTC; that of the store if it is missing.
         events: Who is told.
         stores: Where accounts, credentials and challenges are kept; only who has accounts needs them.
         second_factors: The methods that are second factors: whoever has a credential of one needs it to log in.
@@ -51,7 +52,7 @@ class Gate(Sessions):
         store: SessionStore,
         settings: SessionSettings | None = None,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
         events: Events | None = None,
         stores: Stores | None = None,
         second_factors: Collection[str] = (),
@@ -60,12 +61,12 @@ class Gate(Sessions):
     ) -> None:
         super().__init__(store, settings, clock=clock, events=events)
         self._credentials = stores.credentials if stores else None
-        self._challenges = Challenges(stores.challenges, clock) if stores and stores.challenges else None
+        self._challenges = Challenges(stores.challenges, self._clock) if stores and stores.challenges else None
         self._second_factors = frozenset(second_factors)
         accounts = stores.accounts if stores else None
         #: What every login meets, once it has proven all that it has to.
         self.admission: Admission = Admission(
-            accounts, clock=clock, events=self.events, verified_only=verified_only, grace=grace
+            accounts, clock=self._clock, events=self.events, verified_only=verified_only, grace=grace
         )
 
     # -- beginning -------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "admit"
 #: The layers, lowest first. A module may import from its own layer and from those above it in this list.
 LAYERS = (
     {"errors", "model", "tokens"},
-    {"settings", "policy", "store", "adopting", "events", "mail", "smtp", "background", "chain", "telling", "findings"},
+    {"settings", "policy", "store", "adopting", "events", "mail", "smtp", "background", "chain", "telling", "findings"}
+    | {"store_clock"},
     {
         "throttle",
         "admission",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from admit.errors import ConfigurationError, StoreError
 from admit.stores.sql_changes import Changes, Idle, renew_after_fork
+from admit.stores.sql_full import FullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -42,6 +44,7 @@ class SqliteDatabase:
     is_distinct_from = "IS NOT"
     is_among = "IN ({})"
     lock_rows = ""
+    seals_later = False
 
     def __init__(self, engine: Engine, timeout: float) -> None:
         self._file, self._is_uri = _file_of(engine)
@@ -64,6 +67,11 @@ class SqliteDatabase:
         self._readers.put(connection)
         return rows
 
+    def change(self, statement: str, values: Sequence[object]) -> list[Row]:
+        """Write by one statement."""
+        with self.transaction() as run:
+            return run(statement, values)
+
     @contextmanager
     def transaction(self) -> Generator[Callable[..., list[Row]]]:
         """Write in one transaction; whatever is raised within undoes it."""
@@ -73,9 +81,18 @@ class SqliteDatabase:
         try:
             yield from self._transaction()
         except _FAILURES as error:
-            raise StoreError(str(error)) from error
+            raise _failure(error) from error
         finally:
             self._lock.release()
+
+    def make_room(self) -> None:
+        """Empty the log, whose space the next write uses again. It is as long as the disk was when it was not full."""
+        with suppress(StoreError):
+            self.ask("PRAGMA wal_checkpoint(RESTART)", ())
+
+    def now(self) -> datetime:
+        """Return the machine's time: all processes that share the file are on it."""
+        return datetime.now(UTC)
 
     def lock_subject(self, run: Callable[..., list[Row]], subject: str) -> None:
         """Do nothing: there is one writer at a time."""
@@ -164,6 +181,11 @@ class SqliteDatabase:
             raise StoreError(str(error)) from error
         finally:
             connection.close()
+
+
+def _failure(error: Exception) -> StoreError:
+    is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return FullError(str(error)) if is_full else StoreError(str(error))
 
 
 def _file_of(engine: Engine) -> tuple[str, bool]:

@@ -122,7 +122,7 @@ def _session(number: int) -> Session:
 
 def _list_in(store: RedisStore, session: Session) -> tuple[str | bytes | int, ...]:
     moments = (int(moment.timestamp() * 1000) for moment in (session.expires_at, session.ends_at))
-    return ("EVALSHA", LIST_IN, 1, store._list_key(session.subject), session.id, *moments, 86_400_000)  # noqa: SLF001
+    return ("EVALSHA", LIST_IN, 1, store._lists.key(session.subject), session.id, *moments, 86_400_000)  # noqa: SLF001
 
 
 def _set(store: RedisStore, session: Session, due: bytes) -> tuple[str | bytes | int, ...]:

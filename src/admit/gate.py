@@ -7,7 +7,7 @@ the session is in the store: a change is seen there (:mod:`admit.proofs`), or it
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from admit.sessions import checked_subject, ended_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
 
     from admit.events import Event, Events
     from admit.model import Challenge, Factor
@@ -44,7 +45,7 @@ class Gate(Issuing):
     Args:
         store: Where sessions are kept.
         settings: How long they live.
-        clock: Returns the present time, aware and UTC.
+        clock: Returns the present time, aware and UTC; that of the store if it is missing.
         events: Who is told.
         stores: Where accounts, credentials and challenges are kept; only who has accounts needs them.
         second_factors: The methods that are second factors: whoever has a credential of one needs it to log in.
@@ -59,7 +60,7 @@ class Gate(Issuing):
         store: SessionStore,
         settings: SessionSettings | None = None,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
         events: Events | None = None,
         stores: Stores | None = None,
         second_factors: Collection[str] = (),
@@ -72,7 +73,7 @@ class Gate(Issuing):
         accounts = stores.accounts if stores else None
         #: What every login meets, once it has proven all that it has to.
         self.admission: Admission = Admission(
-            accounts, clock=clock, events=self.events, verified_only=verified_only, grace=grace
+            accounts, clock=self._clock, events=self.events, verified_only=verified_only, grace=grace
         )
 
     # -- beginning -------------------------------------------------------------------------------

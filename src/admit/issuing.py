@@ -28,7 +28,7 @@ class Issuing(Sessions):
     Args:
         store: Where sessions are kept.
         settings: How long they live.
-        clock: Returns the present time, aware and UTC.
+        clock: Returns the present time, aware and UTC; that of the store if it is missing.
         events: Who is told.
         stores: Where accounts, credentials and challenges are kept; ``None`` where there are none.
 
@@ -40,7 +40,7 @@ class Issuing(Sessions):
         store: SessionStore,
         settings: SessionSettings | None,
         *,
-        clock: Callable[[], datetime],
+        clock: Callable[[], datetime] | None,
         events: Events | None,
         stores: Stores | None,
     ) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
+from admit.errors import StoreError
 from admit.events import Events, SecretRotated, SessionEnded, SessionStolen
 from admit.model import Ending, EndReason, Resumed
 from admit.rotation import Standing
 from admit.settings import SessionSettings
 from admit.store import Caching
+from admit.store_clock import clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from admit.model import Session
     from admit.store import SessionStore
@@ -35,7 +36,7 @@ class Sessions:
     Args:
         store: Where sessions are kept.
         settings: How long they live.
-        clock: Returns the present time, aware and UTC.
+        clock: Returns the present time, aware and UTC; that of the store if it is missing.
         events: Who is told.
 
     .. versionadded:: 0.2
@@ -46,13 +47,21 @@ class Sessions:
         store: SessionStore,
         settings: SessionSettings | None = None,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
         events: Events | None = None,
     ) -> None:
         self.store = store
         self.settings: SessionSettings = settings or SessionSettings()
         self.events: Events = events or Events()
-        self._clock = clock
+        self._clock: Callable[[], datetime] = clock or clock_of(store)
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """What tells the time that all sessions here go by.
+
+        .. versionadded:: 0.2
+        """
+        return self._clock
 
     # -- resuming --------------------------------------------------------------------------------
 
@@ -119,10 +128,28 @@ class Sessions:
         return Resumed(outdated=session)
 
     def _refuse(self, session: Session, reason: EndReason, at: datetime) -> Resumed:
-        self._end(session, reason, at)
+        try:
+            self._end(session, reason, at)
+        except StoreError:
+            # The time of a session is over whether or not that can be written. A theft has to be.
+            if reason is EndReason.STOLEN:
+                raise
+            return Resumed(ending=Ending(reason, at))
         return Resumed(ending=self.store.get_ending(session.id))
 
     def _advance(self, session: Session, secret: str, now: datetime) -> Resumed | None:
+        """Confirm or rotate the secret that the client has used, if it is time.
+
+        A store that can be read but not written (a full disk, a replica) must not lock out everybody whose secret is
+        due: such a session is served with the secret that it has. If the store has written it after all and only the
+        answer was lost, the client has the predecessor, which is good until the successor is used.
+        """
+        try:
+            return self._write_secret(session, secret, now)
+        except StoreError:
+            return Resumed(session)
+
+    def _write_secret(self, session: Session, secret: str, now: datetime) -> Resumed | None:
         if session.confirmed_at is None:
             new = rotation.confirmed(session, now)
             return Resumed(new) if self.store.replace_secret(session, new) else None
@@ -174,7 +201,8 @@ class Sessions:
             one for one in self.store.list_sessions(checked_subject(subject), limit=_LISTED) if one.id != keep
         ]:
             ended += self._end_some(doomed, EndReason.REVOKED, now, by)
-        return ended
+        # The store hears that all have ended: a session that its list has lost ends as well.
+        return ended + self.store.delete_sessions(subject, keep=keep, ending=Ending(EndReason.REVOKED, now, by))
 
     def _end_some(self, sessions: Sequence[Session], reason: EndReason, at: datetime, by: str | None = None) -> int:
         """End sessions of one subject, in steps that are short for whoever waits for the store."""

@@ -19,6 +19,7 @@ LAYERS = (
         "settings",
         "policy",
         "store",
+        "store_clock",
         "adopting",
         "events",
         "mail",

@@ -87,7 +87,7 @@ def test_nothing_but_the_time_is_noted() -> None:
 
     @site.app.get("/nothing")
     def nothing() -> str:
-        noted.append(beginning_of(request))
+        noted.append(beginning_of(request, site.clock))
         return ""
 
     site.store.get_session = None  # type: ignore[assignment,method-assign] # nobody is to call it
@@ -96,7 +96,7 @@ def test_nothing_but_the_time_is_noted() -> None:
     assert client.get("/nothing").status_code == 200
     assert noted == [site.clock()]
     with site.app.test_request_context():
-        assert beginning_of(request) is None
+        assert beginning_of(request, site.clock) is None
 
 
 def test_an_outdated_client_is_nobody_and_keeps_its_cookie() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
@@ -39,6 +39,7 @@ from admit.settings import refuse_unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from flask import Flask, Request, Response
 
@@ -48,10 +49,6 @@ if TYPE_CHECKING:
     from admit.settings import SessionSettings
 
 __all__ = ["LoginManager"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class LoginManager(Refusals[UserT]):
@@ -70,7 +67,7 @@ class LoginManager(Refusals[UserT]):
         mail: Who sends the mails of features: a URL, a :class:`admit.mail.Sender`, or a function.
         settings: How long sessions live; read from ``app.config`` when they are missing.
         events: Who is told of logins and their ends.
-        clock: Returns the present time, aware and UTC; for tests.
+        clock: Returns the present time, aware and UTC, for tests; without one, the store's time counts.
 
     .. versionadded:: 0.1
     """
@@ -85,7 +82,7 @@ class LoginManager(Refusals[UserT]):
         mail: Any = None,
         settings: SessionSettings | None = None,
         events: Events | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         super().__init__()
         self.keeper = CookieLogin(self)
@@ -151,7 +148,7 @@ class LoginManager(Refusals[UserT]):
                 stores=self._stores,
                 features=features,
                 mail=self._mail,
-                clock=self._clock,
+                clock=self.keeper.gate.clock,
             )
         # Once for all applications that share the store, and after it was seen that the store keeps accounts.
         for feature in features.values() if is_first else ():

@@ -61,7 +61,7 @@ def gate_for(  # noqa: PLR0913 -- what a gate stands on
     *,
     settings: SessionSettings | None,
     events: Events | None,
-    clock: Callable[[], datetime],
+    clock: Callable[[], datetime] | None,
 ) -> Gate:
     """Return the gate of ``app``, which demands of a login what the features say.
 
@@ -71,7 +71,7 @@ def gate_for(  # noqa: PLR0913 -- what a gate stands on
         features: The features by name.
         settings: How long sessions live.
         events: Who is told.
-        clock: Returns the present time, aware and UTC.
+        clock: Returns the present time, aware and UTC; that of the store if it is missing.
     """
     graces = [one.reopens_within for one in features.values() if one.reopens_within is not None]
     return Gate(

@@ -15,6 +15,7 @@ from admit import tokens
 from admit.background import BackgroundSender
 from admit.errors import StoreError
 from admit.findings import error, note, ok, warning
+from admit.flask.store_health import health_findings
 from admit.mail import ConsoleSender, Greeting
 from admit.store import Announcing, Listening
 from admit.stores.memory import MemoryStore
@@ -85,6 +86,7 @@ def _of_store(store: Any, now: datetime) -> Iterator[Finding]:
     yield from _tables(store, name)
     yield from _eviction(store, name)
     yield from _disk(store)
+    yield from health_findings(store, name)
 
 
 def _latency(ask: Callable[[str], object]) -> float:

@@ -89,7 +89,7 @@ class StoredLogin:
             return
         stay.carrier = presented.carrier
         try:  # and not store_trouble(), which costs as much as the look-up
-            resumed = self.gate.resume(presented.token, began=beginning_of(stay.request))
+            resumed = self.gate.resume(presented.token, began=beginning_of(stay.request, self.gate.clock))
         except StoreError as error:
             raise unavailable(error) from error
         session = resumed.session

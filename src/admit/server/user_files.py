@@ -7,7 +7,6 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -27,6 +26,7 @@ from admit.stores.sql import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from typing import BinaryIO
 
     from admit.flask.accounts import Accounts
@@ -143,7 +143,7 @@ def _kept(accounts: Accounts, batch: list[_Read], tally: _Tally) -> list[tuple[i
     """Make accounts of some lines; return what is wrong, with the number of its line."""
     wrong: list[tuple[int, str]] = []
     good: list[tuple[int, Account, list[Credential]]] = []
-    now = datetime.now(UTC)
+    now = accounts.now()
     for line, parse in batch:
         try:
             good.append((line.number, *_made(accounts, line, parse, now)))

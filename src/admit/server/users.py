@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,7 +50,7 @@ def create_user(  # noqa: PLR0913 -- what an account is made of
         message = "An account needs a name. Give it one by --email or --username."
         raise click.UsageError(message)
     accounts = _accounts()
-    account = new_account(at=_now(), email=email, username=username, roles=roles, verified=verified)
+    account = new_account(at=accounts.now(), email=email, username=username, roles=roles, verified=verified)
     taken = [one.value for one in account.identifiers if accounts.store.find_account(one.key) is not None]
     if taken:  # told before a password is asked for
         raise _taken(*taken)
@@ -95,7 +94,7 @@ def lock_user(user: str, *, by: str, json: bool) -> None:
     """
     accounts = _accounts()
     account = _account(accounts, user)
-    ended = lock_account(accounts.keeper.gate, accounts.store, account.id, at=_now(), by=by)
+    ended = lock_account(accounts.keeper.gate, accounts.store, account.id, at=accounts.now(), by=by)
     sessions = "1 session" if ended == 1 else f"{ended} sessions"
     print_row({"id": account.id, "ended": ended}, f"{account.label} is locked; {sessions} ended.", json=json)
 
@@ -111,7 +110,7 @@ def unlock_user(user: str, *, by: str, json: bool) -> None:
     """
     accounts = _accounts()
     account = _account(accounts, user)
-    unlock_account(accounts.keeper.gate, accounts.store, account.id, at=_now(), by=by)
+    unlock_account(accounts.keeper.gate, accounts.store, account.id, at=accounts.now(), by=by)
     print_row({"id": account.id}, f"{account.label} is open again.", json=json)
 
 
@@ -138,10 +137,6 @@ def invite_user(*, json: bool) -> None:
 
 def _accounts() -> Accounts:
     return accounts_of(application())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _account(accounts: Accounts, name: str) -> Account:

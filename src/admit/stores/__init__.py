@@ -12,14 +12,17 @@ from admit.stores import memory
 __all__ = ["open_store", "open_stores"]
 
 _PAIR = 2
-_FORMS = "memory:, sqlite:///app.db, postgresql+psycopg://host/name, redis://host, redis+cluster://host:port"
+_FORMS = (
+    "memory:, sqlite:///app.db, postgresql+psycopg://host/name, redis://host, redis+cluster://host:port, "
+    "redis+sentinel://host:port/service"
+)
 
 
 def open_store(source: Any, **options: Any) -> SessionStore:
     """Return the store that ``source`` names.
 
     Args:
-        source: A URL, an SQLAlchemy engine, or a store, which is returned as it is.
+        source: A URL, an SQLAlchemy engine, a client of redis-py, or a store, which is returned as it is.
         options: What the store takes besides, such as ``schema``, ``prefix`` or timeouts.
 
     Raises:
@@ -32,7 +35,7 @@ def open_store(source: Any, **options: Any) -> SessionStore:
     scheme = source.partition(":")[0]
     if scheme == "memory":
         return memory.MemoryStore()
-    if scheme in {"redis", "rediss", "redis+cluster", "rediss+cluster", "unix"}:
+    if scheme.partition("+")[0] in {"redis", "rediss", "unix"}:
         from admit.stores.redis import RedisStore
 
         return RedisStore(source, **options)
@@ -103,8 +106,19 @@ def _opened(source: Any, options: dict[str, Any]) -> SessionStore:
         return source
     if hasattr(source, "dialect"):
         return _sql(source, options)
-    message = f"{type(source).__name__} is no store. Give a URL ({_FORMS}), an SQLAlchemy engine or a SessionStore."
+    client: Any = source
+    if _is_of_redis(client):
+        from admit.stores.redis import RedisStore
+
+        return RedisStore(client, **options)
+    kinds = "an SQLAlchemy engine, a client of redis-py or a SessionStore"
+    message = f"{type(source).__name__} is no store. Give a URL ({_FORMS}), {kinds}."
     raise errors.ConfigurationError(message)
+
+
+def _is_of_redis(source: Any) -> bool:
+    """Return whether this is an object of redis-py, or of a class derived from one; the driver is not imported."""
+    return any(kind.__module__.partition(".")[0] == "redis" for kind in type(source).__mro__)
 
 
 def _sql(source: Any, options: dict[str, Any]) -> SessionStore:

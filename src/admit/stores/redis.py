@@ -6,7 +6,7 @@ Accounts and credentials are not kept here: they belong where they can be querie
 **Layout.** One key per session, one per subject::
 
     admit:s:<id>          the session, or that it ended (see admit.stores.redis_packing)
-    admit:u:{<subject>}   a sorted set: the ids of the subject's sessions
+    admit:u:{<subject>}   a sorted set: the ids of the subject's sessions (see admit.stores.redis_lists)
     admit:changes         the channel on which the id of every changed session is published
 
 A request brings nothing but the session's id, and a look-up is to be one round trip; so in a cluster a
@@ -36,27 +36,32 @@ it was written if that is later: so clocks that disagree a little lose nothing. 
 a session is taken out when the session that it announced would be due, because no writer, however long it was
 stopped, can then still write it: the key would be due at once.
 
-A server that evicts keys when its memory is full may evict a list, or the ending of a session: give it
-``maxmemory-policy noeviction``, so that it refuses new sessions instead.
+A server that evicts keys when its memory is full may evict a list, the ending of a session, or how often somebody has
+guessed: give it ``maxmemory-policy noeviction``. It then refuses new sessions when it is full, and goes on ending those
+that there are.
 
 Replication is asynchronous. When a primary dies, changes of its last moments may be lost with it, an ending
-among them; ``min-replicas-to-write`` narrows that, and nothing in Redis rules it out.
+among them; ``min-replicas-to-write`` narrows that, and nothing in Redis rules it out. A list that was lost is made
+again by the next touch or rotation of each session, which also ends those that missed the end of all.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from admit.listening import Changes
+from admit.model import Ending, EndReason
 from admit.stores import redis_packing as packing
 from admit.stores.redis_challenges import RedisChallenges
 from admit.stores.redis_changes import hearing
 from admit.stores.redis_counters import RedisCounters
+from admit.stores.redis_lists import GRACE, Lists, milliseconds
 from admit.stores.redis_records import STEP, Records
-from admit.stores.redis_scripts import FORGET, LIST_IN, ROTATE, TOUCH
+from admit.stores.redis_scripts import NOW, ROTATE, TOUCH
 from admit.stores.redis_urls import open_nodes
 
 if TYPE_CHECKING:
@@ -66,12 +71,11 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.cluster import RedisCluster
 
-    from admit.model import Ending, Session
+    from admit.model import Session
 
 __all__ = ["RedisStore"]
 
-# What is kept of a session after its last moment, so that its owner can be told why it ended (milliseconds).
-_GRACE = 24 * 60 * 60 * 1000
+_FACT = re.compile(r"^(\w+):(\S+)", re.MULTILINE)
 
 
 class RedisStore(RedisChallenges, RedisCounters):
@@ -105,13 +109,13 @@ class RedisStore(RedisChallenges, RedisCounters):
         self._prefix, self._max_counters = prefix, max_counters
         self._nodes = open_nodes(where, connect_timeout=connect_timeout, command_timeout=command_timeout)
         self._records = Records(self._nodes, prefix)
-        self._lists = f"{prefix}u:"
+        self._lists = Lists(self._nodes, prefix)
         self._changes = Changes(hearing(self._nodes.listen, self._records.channel))
         self._walks: deque[Iterator[bytes]] = deque()
 
     def add_session(self, session: Session) -> None:
         """Keep a new session."""
-        due = self._list_in(session)
+        due = self._lists.enter(session)
         self._records.write(session.id, packing.pack_session(session), due)
 
     def get_session(self, session_id: str) -> Session | None:
@@ -123,26 +127,30 @@ class RedisStore(RedisChallenges, RedisCounters):
     def touch_session(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> bool:
         """Note that the session was used; ``False`` if it is gone. Never moves ``seen_at`` back."""
         seen = packing.pack_time(seen_at)
-        answer = self._records.change(TOUCH, session_id, seen, _milliseconds(expires_at), _GRACE)
-        return isinstance(answer, int)
+        value = self._records.change(TOUCH, session_id, seen, milliseconds(expires_at), GRACE)
+        session = self._records.living(session_id, value)
+        return session is not None and self._is_listed(session)
 
     def replace_session(self, old_id: str, new: Session, *, ending: Ending) -> bool:
         """End the session ``old_id`` and keep ``new``, in one step; ``False`` if the old one is gone."""
-        due = self._list_in(new)
+        due = self._lists.enter(new)
         self._records.write(new.id, packing.pack_pending(old_id, packing.pack_session(new)), due)
         old = self._records.end(old_id, packing.pack_ending(ending, new.id))
         if old is None:
             self._records.remove(new.id)
-            self._list_out(new.subject, [new.id])
+            self._lists.leave(new.subject, [new.id])
             return False
         self._records.promote(new.id)
-        self._list_out(old.subject, [old_id])
+        self._lists.leave(old.subject, [old_id])
         return True
 
     def replace_secret(self, old: Session, new: Session) -> bool:
         """Write ``new``'s secret and what belongs to it if ``old``'s still stands."""
         answer = self._records.change(ROTATE, old.id, packing.pack_guard(old), *packing.pack_rotation(new))
-        return bool(answer == 1)
+        if answer != 1:
+            return False
+        # A confirmation comes with the second request of each login: nothing is lost so soon.
+        return compare_digest(new.secret_hash, old.secret_hash) or self._is_listed(new)
 
     def list_sessions(self, subject: str, *, limit: int | None = None) -> Sequence[Session]:
         """Return the subject's sessions, oldest ``created_at`` first, those past their times included.
@@ -157,7 +165,7 @@ class RedisStore(RedisChallenges, RedisCounters):
         session = self._records.end(session_id, packing.pack_ending(ending))
         if session is None:
             return False
-        self._list_out(session.subject, [session_id])
+        self._lists.leave(session.subject, [session_id])
         return True
 
     def delete_sessions(
@@ -168,6 +176,7 @@ class RedisStore(RedisChallenges, RedisCounters):
         if only is not None:
             found = {one.id for one in self._living_of(subject, only)}
             return self._end_some(subject, [one for one in dict.fromkeys(only) if one in found and one != keep], text)
+        self._lists.note_end(subject, ending.at, keep)
         ended = 0
         while doomed := [one.id for one in self._living(subject) if one.id != keep]:
             ended += self._end_some(subject, doomed, text)
@@ -217,17 +226,45 @@ class RedisStore(RedisChallenges, RedisCounters):
         """Call ``tell`` with ``True`` when this process begins to hear changes, with ``False`` at a try that fails."""
         self._changes.watch(tell)
 
+    def now(self) -> datetime:
+        """Return the time of the server; of a cluster, of one node, which is the same one for everybody."""
+        return packing.from_unix(int(self._nodes.ask("EVALSHA", NOW, 1, f"{self._prefix}time")))
+
     def eviction_policy(self) -> str:
-        """Return what the server does when its memory is full: ``noeviction``; of a cluster, what one node does.
+        """Return what the server does when its memory is full: ``noeviction``; of a cluster, of the worst node.
 
         Raises:
             StoreError: The server did not answer, or does not tell it to this user.
 
         .. versionadded:: 0.2
         """
-        answer: bytes = self._nodes.ask("INFO", "memory")
-        found = re.search(rb"^maxmemory_policy:([\w-]+)", answer, re.MULTILINE)
-        return "noeviction" if found is None else found[1].decode()  # there are servers that have no such thing
+        policies = [said.get("maxmemory_policy", "noeviction") for said in self._told("memory")]
+        return next((one for one in policies if one != "noeviction"), "noeviction")
+
+    def fullness(self) -> float | None:
+        """Return which part of its ``maxmemory`` the fullest server uses; ``None`` if none has a limit.
+
+        Raises:
+            StoreError: The server did not answer, or does not tell it to this user.
+
+        .. versionadded:: 0.2
+        """
+        limited = [said for said in self._told("memory") if int(said.get("maxmemory", 0))]
+        return max((int(said["used_memory"]) / int(said["maxmemory"]) for said in limited), default=None)
+
+    def can_save(self) -> bool:
+        """Return whether every server could write to its disk the last time; one that can't refuses all changes.
+
+        Raises:
+            StoreError: The server did not answer, or does not tell it to this user.
+
+        .. versionadded:: 0.2
+        """
+        return all(
+            said.get(name, "ok") == "ok"
+            for said in self._told("persistence")
+            for name in ("rdb_last_bgsave_status", "aof_last_write_status")
+        )
 
     def close(self) -> None:
         """Stop listening and close the connections."""
@@ -236,7 +273,7 @@ class RedisStore(RedisChallenges, RedisCounters):
 
     def _living(self, subject: str, limit: int | None = None) -> list[Session]:
         """Return the subject's sessions, and take out of the list what has ended or was never written."""
-        entries = [one.decode() for one in self._nodes.ask("ZRANGE", self._list_key(subject), 0, -1, "REV")]
+        entries = self._lists.ids(subject)
         found: dict[str, Session] = {}
         for start in range(0, len(entries), STEP):
             found.update((one.id, one) for one in self._living_of(subject, entries[start : start + STEP]))
@@ -250,9 +287,9 @@ class RedisStore(RedisChallenges, RedisCounters):
         ended = [one for one, value in values.items() if value is not None and living[one] is None]
         absent = [one for one, value in values.items() if value is None]
         if ended:
-            self._list_out(subject, ended)
+            self._lists.leave(subject, ended)
         if absent:
-            self._nodes.ask("EVALSHA", FORGET, 1, self._list_key(subject), *absent)
+            self._lists.forget(subject, absent)
         return [session for session in living.values() if session is not None and session.subject == subject]
 
     def _end_some(self, subject: str, session_ids: Sequence[str], text: bytes) -> int:
@@ -261,21 +298,19 @@ class RedisStore(RedisChallenges, RedisCounters):
         for start in range(0, len(session_ids), STEP):
             step = session_ids[start : start + STEP]
             ended += self._records.end_all(step, text)
-            self._list_out(subject, step)
+            self._lists.leave(subject, step)
         return ended
 
-    def _list_in(self, session: Session) -> bytes:
-        """Note a session in its subject's list; return when its key is due."""
-        key = self._list_key(session.subject)
-        times = (_milliseconds(session.expires_at), _milliseconds(session.ends_at), _GRACE)
-        due: bytes = self._nodes.ask("EVALSHA", LIST_IN, 1, key, session.id, *times)
-        return due
+    def _told(self, section: str) -> list[dict[str, str]]:
+        """Return a section of what each server tells about itself."""
+        return [dict(_FACT.findall(one.decode())) for one in self._nodes.ask_each("INFO", section)]
 
-    def _list_out(self, subject: str, session_ids: Sequence[str]) -> None:
-        self._nodes.ask("ZREM", self._list_key(subject), *session_ids)
-
-    def _list_key(self, subject: str) -> bytes:
-        return f"{self._lists}{{{subject}}}".encode(errors="surrogatepass")
+    def _is_listed(self, session: Session) -> bool:
+        """Put a session back into its list if that was lost; end it if it has missed the end of all, and say so."""
+        ended_at = self._lists.restore(session)
+        if ended_at is not None:
+            self.delete_session(session.id, ending=Ending(EndReason.REVOKED, ended_at))
+        return ended_at is None
 
     def _last_walk(self) -> Iterator[bytes]:
         try:
@@ -285,10 +320,5 @@ class RedisStore(RedisChallenges, RedisCounters):
 
     def _purge(self, keys: Sequence[bytes], before: datetime) -> int:
         dropped = self._records.drop_expired(keys, before)
-        lived = [session for session in dropped if session is not None]
-        self._nodes.ask_all([("ZREM", self._list_key(one.subject), one.id) for one in lived])
+        self._lists.leave_all([session for session in dropped if session is not None])
         return len(dropped)
-
-
-def _milliseconds(time: datetime) -> int:
-    return int(time.timestamp() * 1000)

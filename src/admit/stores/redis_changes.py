@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from admit.stores.redis_nodes import FAILURES, unreachable
+from admit.stores.redis_errors import FAILURES, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ def hearing(listen: Callable[[], Wire], channel: str) -> Hear:
     def hear(stopped: Event, tell: Tell) -> None:
         wire = listen()
         try:
+            wire.connect()
             wire.send_command("SUBSCRIBE", channel)
             wire.read_response()
             tell(None)  # nobody knows what was published before

@@ -17,7 +17,8 @@ from redis.crc import key_slot
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import MovedError, ResponseError
 
-from admit.stores.redis_nodes import FAILURES, Node, scan, succeeded, unreachable
+from admit.stores.redis_errors import FAILURES, did_nothing, succeeded, unreachable
+from admit.stores.redis_nodes import Node, scan
 from admit.stores.redis_scripts import in_full
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Member(Node):
             raise
 
     def _rest_after(self, error: Exception) -> None:
-        if not isinstance(error, ResponseError):
+        if did_nothing(error) or not isinstance(error, ResponseError):
             self.down_until = monotonic() + _REST
 
 
@@ -126,18 +127,23 @@ class Cluster:
             for member, places in self._by_member(commands).items():
                 part = member.ask_all([commands[place] for place in places])
                 for place, answer in zip(places, part, strict=True):
-                    moved = _redirect(answer) is not None
-                    answers[place] = self._ask(commands[place]) if moved else succeeded(answer)
+                    is_elsewhere = _redirect(answer) is not None or did_nothing(answer)
+                    answers[place] = self._ask(commands[place]) if is_elsewhere else succeeded(answer)
         except FAILURES as error:
             raise unreachable() from error
         return answers
 
     def scan(self, pattern: bytes, count: int) -> Iterator[list[bytes]]:
         """Go through the keys of every node that has slots."""
-        self.ask("EXISTS", pattern)  # whatever the answer, there is a map now
-        for member in dict.fromkeys(self._owners):
-            if member is not None:
-                yield from scan(member, pattern, count)
+        for member in self._with_slots():
+            yield from scan(member, pattern, count)
+
+    def ask_each(self, *command: str | bytes | int) -> list[Any]:
+        """Send a command to every node that has slots."""
+        try:
+            return [member.ask(command) for member in self._with_slots()]
+        except FAILURES as error:
+            raise unreachable() from error
 
     def listen(self) -> Wire:
         """Return a new connection to any node: each one hears what is published to the others."""
@@ -149,7 +155,20 @@ class Cluster:
         for member in self._members.values():
             member.close()
 
+    def _with_slots(self) -> list[Member]:
+        self.ask("EXISTS", "any")  # whatever the answer, there is a map now
+        return [member for member in dict.fromkeys(self._owners) if member is not None]
+
     def _ask(self, command: Command) -> Any:
+        try:
+            return self._ask_owner(command)
+        except FAILURES as error:
+            if not did_nothing(error):
+                raise
+        # A node that has lost the others refuses; it rests now, and those who have not know who has the slot.
+        return self._ask_owner(command)
+
+    def _ask_owner(self, command: Command) -> Any:
         member = self._believed_owner(command)
         for _ in range(_HOPS):
             try:

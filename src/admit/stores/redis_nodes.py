@@ -1,10 +1,13 @@
 """Connections to Redis: one node that answers or fails in time, and the single server made of it.
 
-The driver's clients retry, wait and ask around when a node is silent, for seconds. A login must know within
-one second that the store is down, so this module takes the driver's connections and leaves its clients: a
-command is sent once, within the timeouts, and a failure is a failure. What changes something is never sent
-twice, because a command whose answer was lost may have been carried out; what only reads is sent once more on
-a new connection if the old one has died, as all do when a server is started anew.
+The driver's clients retry, wait and ask around when a node is silent, for seconds. A login must know within one second
+that the store is down, so this module uses the driver's connections only: a command is sent once, within the timeouts.
+What changes something is never sent twice, because a command whose answer was lost may have been carried out; what only
+reads is sent once more on a new connection if the old one has died, as all do when a server is started anew.
+
+A server that refuses a command without carrying it out (:data:`admit.stores.redis_errors.REFUSALS`), such as a primary
+that has become a replica, is left: its connections are closed, and the command is sent once more on a new one. The
+name, the proxy or the Sentinel behind the address leads to the new primary.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 from redis.retry import Retry
 
-from admit.errors import StoreError
 from admit.idle import Idle
+from admit.stores.redis_errors import FAILURES, did_nothing, succeeded, unreachable
 from admit.stores.redis_scripts import in_full
 
 if TYPE_CHECKING:
@@ -25,16 +28,13 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-__all__ = ["FAILURES", "Command", "Node", "Nodes", "OneNode", "Wire", "scan", "settings_of", "succeeded", "unreachable"]
+__all__ = ["Command", "Node", "Nodes", "OneNode", "Wire", "scan", "settings_of"]
 
 Command: TypeAlias = tuple[str | bytes | int, ...]
 
 _T = TypeVar("_T")
 
-FAILURES = (RedisError, RedisClusterException, OSError)
-
-# What only reads. It may be asked again, so that nobody has to look before each whether its connection lives, for which
-# nearly every request would pay.
+# What only reads. It may be asked again, so that nearly no request has to look whether its connection lives.
 _READING = frozenset({"GET", "GETRANGE", "ZRANGE", "ZSCORE", "SCAN", "EXISTS", "CLUSTER"})
 # A connection that was idle for so many seconds may have died in the meantime: look before use.
 _LOOK_AFTER = 1.0
@@ -42,6 +42,10 @@ _LOOK_AFTER = 1.0
 
 class Wire(Protocol):
     """What is used of the driver's connection."""
+
+    def connect(self) -> None:
+        """Open the socket if it is not open. A connection of Sentinel asks here, and only here, who is the primary."""
+        ...
 
     def send_command(self, *command: str | bytes | int) -> None:
         """Connect if need be and send one command."""
@@ -88,14 +92,16 @@ class Node:
 
     def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """Send many commands at once; the server's errors are among the answers."""
+        if not commands:
+            return []
 
         def talk(wire: Wire) -> list[Any]:
             wire.send_packed_command(wire.pack_commands(commands))
-            return [_answer(wire) for _ in commands]
+            return _answers(wire, len(commands))
 
         answers = self._converse(talk, only_reads=all(command[0] in _READING for command in commands))
         return [
-            self._ask(in_full(command)) if isinstance(answer, NoScriptError) else answer
+            self._ask_again(command) if isinstance(answer, NoScriptError) or did_nothing(answer) else answer
             for command, answer in zip(commands, answers, strict=True)
         ]
 
@@ -110,26 +116,35 @@ class Node:
 
         return self._converse(talk, only_reads=command[0] in _READING)
 
+    def _ask_again(self, command: Command) -> Any:
+        try:
+            return self._ask(in_full(command))
+        except ResponseError as error:
+            return error
+
     def _converse(self, talk: Callable[[Wire], _T], *, only_reads: bool) -> _T:
         wire, was_idle = self._take(looks=not only_reads)
         try:
             return self._on(wire, talk)
-        except ConnectionLost:
+        except FAILURES as error:
+            is_safe = did_nothing(error)
+            if not (is_safe or isinstance(error, ConnectionLost)):
+                raise
             # The others are from the same time.
             self.close()
-            if not (only_reads and was_idle):
+            if not (is_safe or (only_reads and was_idle)):
                 raise
         return self._on(self.connect(), talk)
 
     def _on(self, wire: Wire, talk: Callable[[Wire], _T]) -> _T:
         try:
+            wire.connect()
             answer = talk(wire)
-        except ResponseError:
-            self._idle.put(wire)
-            raise
-        except BaseException:
-            # Whoever got this connection next would read the answer that is still under way: another
-            # person's session.
+        except BaseException as error:
+            if isinstance(error, ResponseError) and not did_nothing(error):
+                self._idle.put(wire)
+                raise
+            # The next one to use this connection would read the answer that is still under way: another's session.
             wire.disconnect()
             raise
         self._idle.put(wire)
@@ -158,6 +173,10 @@ class Nodes(Protocol):
 
     def scan(self, pattern: bytes, count: int) -> Iterator[list[bytes]]:
         """Go through the keys that match, about ``count`` of all at a time."""
+        ...
+
+    def ask_each(self, *command: str | bytes | int) -> list[Any]:
+        """Send a command to every node that has keys."""
         ...
 
     def listen(self) -> Wire:
@@ -193,6 +212,10 @@ class OneNode:
         """Go through the keys."""
         return scan(self._node, pattern, count)
 
+    def ask_each(self, *command: str | bytes | int) -> list[Any]:
+        """Send a command to the only node."""
+        return [self.ask(*command)]
+
     def listen(self) -> Wire:
         """Return a new connection."""
         return self._node.connect()
@@ -215,18 +238,6 @@ def scan(node: Node, pattern: bytes, count: int) -> Iterator[list[bytes]]:
             return
 
 
-def unreachable() -> StoreError:
-    """Return the error to raise from the driver's, which may name keys and stays the cause."""
-    return StoreError("Redis did not answer as it should. See the cause of this error for what it said.")
-
-
-def succeeded(answer: Any) -> Any:
-    """Return an answer out of many, or raise it if it is an error."""
-    if isinstance(answer, ResponseError):
-        raise answer
-    return answer
-
-
 def settings_of(client: Redis, *, connect_timeout: float, command_timeout: float) -> Callable[[], Wire]:
     """Return what makes connections like a client's, but with our time limits and without retries."""
     pool = client.connection_pool
@@ -239,8 +250,19 @@ def settings_of(client: Redis, *, connect_timeout: float, command_timeout: float
         "decode_responses": False,
         "protocol": 2,
     }
-    wire_class = cast("Callable[..., Wire]", pool.connection_class)
-    return lambda: wire_class(**settings)
+    # Through the pool, which has to stay: a connection of Sentinel only has a weak reference to it.
+    return lambda: cast("Callable[..., Wire]", pool.connection_class)(**settings)
+
+
+def _answers(wire: Wire, count: int) -> list[Any]:
+    # If the first command was refused, so were those behind it; if a later one fails, nobody knows about the others.
+    answers = [_answer(wire)]
+    try:
+        answers += [_answer(wire) for _ in range(count - 1)]
+    except FAILURES as error:
+        message = "The connection was lost in the middle of an answer."
+        raise ConnectionLost(message) from error
+    return answers
 
 
 def _answer(wire: Wire) -> Any:

@@ -42,13 +42,16 @@ __all__ = [
     "Ended",
     "Pending",
     "expires_at",
+    "from_unix",
     "pack_ending",
     "pack_guard",
+    "pack_note",
     "pack_pending",
     "pack_rotation",
     "pack_session",
     "pack_time",
     "unpack_ended",
+    "unpack_note",
     "unpack_pending",
     "unpack_session",
 ]
@@ -61,6 +64,7 @@ _TIME = Struct(">Q")
 _ENDING = Struct(">QB")
 
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
+_YEAR_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
 _NEVER = 2**64 - 1
@@ -211,12 +215,28 @@ def unpack_ended(value: bytes) -> Ended:
     return Ended(ending, value[successor_at:by_at].decode(), expires_at(value))
 
 
+def pack_note(at: datetime, keep: str | None) -> bytes:
+    """Return the note that all of a subject's sessions have ended, but one."""
+    return pack_time(at) + (keep or "").encode()
+
+
+def unpack_note(note: bytes) -> tuple[datetime, str]:
+    """Return what :func:`pack_note` joined; the id is empty if no session was kept."""
+    (at,) = _TIME.unpack_from(note)
+    return _time(at), note[_TIME.size :].decode()
+
+
 def expires_at(value: bytes) -> datetime:
     """Return when a session ends, or would have, from the value of a living or an ended one."""
     _, lengths, seen, created, _, _ = _FIXED.unpack_from(value)
     middle = FIXED + (lengths >> 4)
     idle = _timedelta(value[middle : middle + (lengths & 15)])
     return min(_time(seen) + idle, _time(created) + _timedelta(value[FIXED:middle]))
+
+
+def from_unix(microseconds: int) -> datetime:
+    """Return a time that Redis told."""
+    return _YEAR_1970 + timedelta(0, 0, microseconds)
 
 
 def _texts(session: Session) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 import zlib
 from functools import lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from admit.errors import StoreError
 from admit.stores import redis_packing as packing
@@ -25,11 +26,17 @@ __all__ = ["STEP", "Records"]
 
 T = TypeVar("T")
 
+_logger = logging.getLogger("admit.stores")
+
 # How many keys one step of a walk through all of them looks at.
 STEP = 500
 
 _STRANGE = (
     "A session in Redis is not as this version of Admit writes it. Use another prefix, or the version that wrote it."
+)
+_UNPUBLISHED = (
+    "Redis does not let this user publish to %s (%s). Sessions end all the same, but other processes may accept them "
+    "for ADMIT_STORE_NEAR_MAX_AGE. Give the user the right to publish and to subscribe to this channel."
 )
 _STATES = (ALIVE, PENDING, ENDED)
 _UNREADABLE = (ValueError, TypeError, IndexError, OverflowError, struct.error, zlib.error)
@@ -52,6 +59,7 @@ class Records:
         self._nodes = nodes
         self._prefix = f"{prefix}s:".encode()
         self.channel: str = f"{prefix}changes"
+        self._is_told = False
 
     def write(self, session_id: str, value: bytes, due: bytes) -> None:
         """Write the value of a new session."""
@@ -91,9 +99,9 @@ class Records:
     def change(self, script: str, session_id: str, *arguments: bytes | int) -> Any:
         """Run a script on a living session; the answer is a value if it does not live."""
         command = self._command(script, session_id, *arguments)
-        answer = self._nodes.ask(*command)
+        answer = self._published(self._nodes.ask(*command))
         if _state(answer) == PENDING and self._settled(session_id, answer):
-            answer = self._nodes.ask(*command)
+            answer = self._published(self._nodes.ask(*command))
         return answer
 
     def end(self, session_id: str, text: bytes) -> Session | None:
@@ -102,7 +110,7 @@ class Records:
 
     def end_all(self, session_ids: Sequence[str], text: bytes) -> int:
         """End sessions that live; return how many this call ended."""
-        answers = self._nodes.ask_all([self._command(END, one, text) for one in session_ids])
+        answers = map(self._published, self._nodes.ask_all([self._command(END, one, text) for one in session_ids]))
         return sum(_state(answer) == ALIVE for answer in answers)
 
     def promote(self, session_id: str) -> bytes | None:
@@ -138,12 +146,22 @@ class Records:
         ]
         ids = [key.removeprefix(self._prefix).decode() for key, _ in expired]
         commands = [self._command(DROP, one, value) for one, (_, value) in zip(ids, expired, strict=True)]
-        dropped = self._nodes.ask_all(commands)
+        dropped = map(self._published, self._nodes.ask_all(commands))
         return [self.living(one, value) for one, (_, value), did in zip(ids, expired, dropped, strict=True) if did]
 
     def living(self, session_id: str, value: bytes | None) -> Session | None:
         """Return the session of a value, if that says that it lives."""
         return _session(session_id, value) if value is not None and _state(value) == ALIVE else None
+
+    def _published(self, answer: Any) -> Any:
+        """Return the answer of a script; once, say in the log that it could not publish what it did."""
+        if not isinstance(answer, list):
+            return answer
+        done, error = cast("tuple[Any, bytes]", answer)
+        if not self._is_told:
+            self._is_told = True
+            _logger.error(_UNPUBLISHED, self.channel, error.decode(errors="replace"))
+        return done
 
     def _settled(self, session_id: str, value: bytes | None) -> bytes | None:
         """Let a waiting session live if its predecessor ended for it; until then it is not there."""

@@ -3,6 +3,13 @@
 Every script that changes or ends a session publishes its id in the same step, so that state and push agree.
 The offsets are those of :mod:`admit.stores.redis_packing`. No script compares texts by order: Redis lets the
 server's locale decide that.
+
+A server whose memory is full refuses what would take more of it. Scripts that end or shrink something, or change it
+in place, are allowed all the same (``allow-oom``, Redis 7): a full server must not keep a thief signed in. So are
+counters, whose number is bounded: without them nobody could change a password either.
+
+A user without the right to publish (ACL) ends sessions too: the script then gives its answer in a list, with the
+error behind it.
 """
 
 from __future__ import annotations
@@ -22,6 +29,8 @@ __all__ = [
     "JOIN",
     "LEAVE",
     "LIST_IN",
+    "NOTE",
+    "NOW",
     "PROMOTE",
     "REFUND",
     "ROTATE",
@@ -35,7 +44,9 @@ __all__ = [
 _texts: dict[str, str] = {}
 
 
-def _script(text: str) -> str:
+def _script(text: str, *, when_full: bool = False) -> str:
+    if when_full:
+        text = f"#!lua flags=allow-oom\n{text}"
     name = sha1(text.encode(), usedforsecurity=False).hexdigest()
     _texts[name] = text
     return name
@@ -52,6 +63,14 @@ def in_full(command: Command) -> Command:
 _NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+"""
+
+_PUBLISH = """
+local function published(answer)
+    local told = redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+    if type(told) == 'table' and told.err then return {answer, told.err} end
+    return answer
+end
 """
 
 _ALIVE = f"""
@@ -80,60 +99,76 @@ for _, id in ipairs(ARGV) do
 end
 """)
 
+# Note that all of a subject's sessions have ended. (note, for how many milliseconds)
+NOTE = _script("redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])", when_full=True)
+
+# The server's time, in microseconds. It changes nothing; in a cluster, the key says whose time it is. ()
+NOW = _script("""
+local time = redis.call('TIME')
+return string.format('%.0f', time[1] * 1000000 + time[2])
+""")
+
 _HEAD = f"""
 local lengths = string.byte(value, 2)
 local head = {FIXED} + math.floor(lengths / 16) + lengths % 16
 """
 
 # End a living session; exactly one caller is given the value that it had. (channel, id, ending)
-END = _script(f"""{_ALIVE}{_HEAD}
+END = _script(
+    f"""{_ALIVE}{_HEAD}{_PUBLISH}
 redis.call('SET', KEYS[1], string.char({ENDED}) .. string.sub(value, 2, head) .. ARGV[3], 'KEEPTTL')
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-return value
-""")
+return published(value)
+""",
+    when_full=True,
+)
 
 # Let a waiting session live; its predecessor has ended for it. ()
-PROMOTE = _script(f"""
+PROMOTE = _script(
+    f"""
 local value = redis.call('GET', KEYS[1])
 if not value or string.byte(value) ~= {PENDING} then return value end
 local promoted = string.sub(value, 3 + string.byte(value, 2))
 redis.call('SET', KEYS[1], promoted, 'KEEPTTL')
 return promoted
-""")
+""",
+    when_full=True,
+)
 
-# Note a later use. (channel, id, seen_at, expires_at, grace)
-TOUCH = _script(f"""{_ALIVE}
+# Note a later use, and give the value that it had. (channel, id, seen_at, expires_at, grace)
+TOUCH = _script(
+    f"""{_ALIVE}{_PUBLISH}
 local function later(a, b)
     local a1, a2 = struct.unpack('>I4I4', a)
     local b1, b2 = struct.unpack('>I4I4', b)
     return a1 > b1 or (a1 == b1 and a2 > b2)
 end
-if later(ARGV[3], string.sub(value, {SEEN + 1}, {SEEN + 8})) then
-    redis.call('SETRANGE', KEYS[1], {SEEN}, ARGV[3])
-    redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[4] + ARGV[5]), 'GT')
-    redis.call('PUBLISH', ARGV[1], ARGV[2])
-end
-return 1
-""")
+if not later(ARGV[3], string.sub(value, {SEEN + 1}, {SEEN + 8})) then return value end
+redis.call('SETRANGE', KEYS[1], {SEEN}, ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[4] + ARGV[5]), 'GT')
+return published(value)
+""",
+    when_full=True,
+)
 
 # Put one secret in the place of another if that one still stands. (channel, id, guard, times, secret)
-ROTATE = _script(f"""{_ALIVE}{_HEAD}
+ROTATE = _script(
+    f"""{_ALIVE}{_HEAD}{_PUBLISH}
 local size = string.byte(value, head + 1)
 local stands = string.sub(value, {CONFIRMED + 1}, {CONFIRMED + 8}) .. string.sub(value, head + 1, head + 1 + size)
 if stands ~= ARGV[3] then return 0 end
 local rest = head + 3 + size + string.byte(value, head + 2 + size)
 redis.call('SET', KEYS[1], string.sub(value, 1, {CONFIRMED}) .. ARGV[4]
     .. string.sub(value, {FIXED + 1}, head) .. ARGV[5] .. string.sub(value, rest), 'KEEPTTL')
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-return 1
-""")
+return published(1)
+""",
+    when_full=True,
+)
 
 # Collect a value that nobody changed since it was read. (channel, id, value)
-DROP = _script("""
+DROP = _script(f"""{_PUBLISH}
 if redis.call('GET', KEYS[1]) ~= ARGV[3] then return 0 end
 redis.call('DEL', KEYS[1])
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-return 1
+return published(1)
 """)
 
 # -- challenges --------------------------------------------------------------------------------------------------------
@@ -190,7 +225,8 @@ return gone
 
 # Move a counter's time of rest on by one interval, unless it is too far off: then say by how much. All in microseconds.
 # (name, now, interval, how far off it may be, how many may be in the set)
-SPEND = _script(f"""{_NOW}{_STAY}
+SPEND = _script(
+    f"""{_NOW}{_STAY}
 local at, interval = tonumber(ARGV[2]), tonumber(ARGV[3])
 local kept = redis.call('ZSCORE', KEYS[1], ARGV[1])
 local rest = math.max(kept and tonumber(kept) or at, at)
@@ -205,10 +241,13 @@ local surplus = redis.call('ZCARD', KEYS[1]) - ARGV[5]
 if surplus > 0 then redis.call('ZPOPMIN', KEYS[1], math.min(surplus, 16)) end
 stay(math.max(math.ceil(rest / 1000), now) + {_DAY})
 return 0
-""")
+""",
+    when_full=True,
+)
 
 # Move it back, or forget it if that puts it at rest. (name, now, interval)
-REFUND = _script("""
+REFUND = _script(
+    """
 local kept = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not kept then return end
 local rest = kept - ARGV[3]
@@ -217,7 +256,9 @@ if rest > tonumber(ARGV[2]) then
 else
     redis.call('ZREM', KEYS[1], ARGV[1])
 end
-""")
+""",
+    when_full=True,
+)
 
 # Forget some that were at rest before, and say how many. (before, at most)
 TRIM = _script("""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
+import redis.connection
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from admit.errors import ConfigurationError
 from admit.stores.redis_cluster import Address, Cluster
@@ -14,20 +18,33 @@ from admit.stores.redis_nodes import Node, OneNode, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from urllib.parse import SplitResult
 
     from admit.stores.redis_nodes import Nodes, Wire
 
 __all__ = ["open_nodes"]
 
-_NO_URL = "This is no URL of Redis. Write redis://host:port/number or redis+cluster://host:port,host:port."
-_PORT = 6379
-_CLUSTER = "+cluster"
+_NO_URL = (
+    "This is no URL of Redis. Write redis://host:port/number, redis+cluster://host:port,host:port or "
+    "redis+sentinel://host:port,host:port/service."
+)
+_NO_CLIENT = (
+    "{name} is no client that a store can use. Give a URL, or a redis.Redis or redis.RedisCluster; of a Sentinel, "
+    "give what its master_for() returns."
+)
+_REPLICAS = "This client of a Sentinel is for replicas, which can't be written to. Use Sentinel.master_for()."
+_PORT, _SENTINEL_PORT = 6379, 26379
+_CLUSTER, _SENTINEL = "+cluster", "+sentinel"
 # What a cluster's client puts into its connections for its own use.
 _OF_THE_CLIENT = frozenset({"host", "port", "redis_connect_func", "connection_pool"})
 
 
 def open_nodes(where: str | Redis | RedisCluster, *, connect_timeout: float, command_timeout: float) -> Nodes:
-    """Return the nodes that a URL names or that a client knows; nothing is connected yet."""
+    """Return the nodes that a URL names or that a client knows; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: The URL is none of Redis, or the client can't be used.
+    """
 
     def wires(client: Redis) -> Callable[[], Wire]:
         return settings_of(client, connect_timeout=connect_timeout, command_timeout=command_timeout)
@@ -35,16 +52,20 @@ def open_nodes(where: str | Redis | RedisCluster, *, connect_timeout: float, com
     if isinstance(where, RedisCluster):
         return _cluster_of(where, wires)
     if isinstance(where, Redis):
-        return OneNode(Node(wires(where)))
+        return OneNode(Node(wires(_writable(where))))
+    if not isinstance(where, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(_NO_CLIENT.format(name=type(where).__name__))
     try:
-        return _named(where, wires)
+        return _named(where, wires, connect_timeout)
     except ValueError:
         # Without a cause: its text may hold a part of the URL, and so of the password.
         raise ConfigurationError(_NO_URL) from None
 
 
-def _named(url: str, wires: Callable[[Redis], Callable[[], Wire]]) -> Nodes:
+def _named(url: str, wires: Callable[[Redis], Callable[[], Wire]], connect_timeout: float) -> Nodes:
     parts = urlsplit(url)
+    if parts.scheme.endswith(_SENTINEL):
+        return OneNode(Node(wires(_primary(parts, connect_timeout))))
     if not parts.scheme.endswith(_CLUSTER):
         return OneNode(Node(wires(_client(url))))
     login, at, hosts = parts.netloc.rpartition("@")
@@ -54,7 +75,35 @@ def _named(url: str, wires: Callable[[Redis], Callable[[], Wire]]) -> Nodes:
         netloc = f"{login}{at}{address}"
         return wires(_client(urlunsplit(parts._replace(scheme=scheme, netloc=netloc))))
 
-    return Cluster([_address(host) for host in hosts.split(",")], connect_to)
+    return Cluster([_address(host, _PORT) for host in hosts.split(",")], connect_to)
+
+
+def _primary(parts: SplitResult, connect_timeout: float) -> Redis:
+    """Return the client of ``redis+sentinel://user:password@host:port,host:port/service/database?option=value``.
+
+    The password is the one of the servers; all options are those of a URL ``redis://``.
+    """
+    login, at, hosts = parts.netloc.rpartition("@")
+    service, _, database = unquote(parts.path.lstrip("/")).partition("/")
+    if not service:
+        raise ValueError(_NO_URL)
+    of_servers = urlunsplit(parts._replace(scheme="redis", netloc=f"{login}{at}localhost", path=f"/{database}"))
+    driver: Any = redis.connection
+    settings: dict[str, Any] = driver.parse_url(of_servers)
+    del settings["host"]
+    # Without retries: a login must know within a second, and another Sentinel is asked if one is silent.
+    limits = {"socket_connect_timeout": connect_timeout, "socket_timeout": connect_timeout}
+    sentinels = [_address(host, _SENTINEL_PORT) for host in hosts.split(",")]
+    untyped: Any = Sentinel
+    found = untyped(sentinels, sentinel_kwargs={**limits, "retry": Retry(NoBackoff(), 0)}, **settings)
+    return cast("Redis", found.master_for(service, ssl=parts.scheme.startswith("rediss")))
+
+
+def _writable(client: Redis) -> Redis:
+    pool: Any = client.connection_pool
+    if isinstance(client.connection_pool, SentinelConnectionPool) and not pool.is_master:
+        raise ConfigurationError(_REPLICAS)
+    return client
 
 
 def _cluster_of(client: RedisCluster, wires: Callable[[Redis], Callable[[], Wire]]) -> Cluster:
@@ -70,6 +119,6 @@ def _client(url: str) -> Redis:
     return cast("Redis", untyped.from_url(url))
 
 
-def _address(text: str) -> Address:
+def _address(text: str, port: int) -> Address:
     parts = urlsplit(f"//{text}")
-    return Address(parts.hostname or "localhost", parts.port or _PORT)
+    return Address(parts.hostname or "localhost", parts.port or port)

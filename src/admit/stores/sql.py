@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import SQLAlchemyError
 
-from admit.errors import ConfigurationError, StoreError
+from admit.errors import StoreError
 from admit.stores import sql_rows as rows
 from admit.stores.sql_accounts import AccountStatements, SqlAccounts
 from admit.stores.sql_announcing import SqlAnnouncing
@@ -22,7 +18,7 @@ from admit.stores.sql_counters import Bound, CounterStatements, SqlCounters
 from admit.stores.sql_credentials import CredentialStatements
 from admit.stores.sql_endings import ANY, EndingStatements, SqlEndings
 from admit.stores.sql_events import EventStatements, SqlEvents
-from admit.stores.sql_forks import keep_apart
+from admit.stores.sql_opening import check_names, database_of, engine_of
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
 from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
@@ -34,11 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from admit.model import Ending, Session
-    from admit.stores.sql_part import Database, Run
+    from admit.stores.sql_part import Run
 
 __all__ = ["SqlStore", "is_ours"]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 # How long a purge may keep others from writing, in seconds, and how many rows it removes in one go: fewer would take
 # no less time, since what is slow then is the disk, and with more the disk alone might take too long.
 _HOLD = 0.05
@@ -78,10 +73,10 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         command_timeout: float = 0.5,
         max_counters: int = 100_000,
     ) -> None:
-        _check_names(schema, prefix)
-        self._engine = _engine(source)
+        check_names(schema, prefix)
+        self._engine = engine_of(source)
         self._schema, self._prefix = schema, prefix
-        self._database = _database(self._engine, schema, prefix, connect_timeout, command_timeout)
+        self._database = database_of(self._engine, schema, prefix, connect_timeout, command_timeout)
         self._statements = Statements(self._database, schema, prefix)
         self._for_accounts = AccountStatements(self._database, schema, prefix)
         self._for_credentials = CredentialStatements(self._database, schema, prefix)
@@ -176,11 +171,7 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
 
     def delete_session(self, session_id: str, *, ending: Ending) -> bool:
         """End the session and keep why; ``True`` for exactly one caller."""
-        with self._database.transaction() as run:
-            ended = self._end(run, session_id, ending)
-            if ended:
-                self._record(run)
-        return ended
+        return self._ending(lambda run, why: self._end_one(run, session_id, why), ending)
 
     def get_ending(self, session_id: str) -> Ending | None:
         """Return why the session ended; ``None`` if it lives, never lived or is forgotten."""
@@ -214,11 +205,18 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
                 self._database.announce(run, session_id)
         return changed
 
-    def _end(self, run: Run, session_id: str, ending: Ending) -> bool:
+    def _end_one(self, run: Run, session_id: str, ending: Ending | None) -> bool:
+        ended = self._end(run, session_id, ending)
+        if ended and ending is not None:
+            self._record(run)
+        return ended
+
+    def _end(self, run: Run, session_id: str, ending: Ending | None) -> bool:
         ended = run(self._statements.delete, (session_id,))
         if not ended:
             return False
-        run(self._statements.end, rows.end_row(session_id, ending, ended[0][0]))
+        if ending is not None:
+            run(self._statements.end, rows.end_row(session_id, ending, ended[0][0]))
         self._database.announce(run, session_id)
         return True
 
@@ -247,44 +245,3 @@ def _next_step(step: int, took: float) -> int:
     if took > _HOLD / 2:
         return max(_LEAST_STEP, int(step * _HOLD / 2 / took))
     return min(step * 2, _LAST_STEP) if took < _HOLD / 4 else step
-
-
-def _check_names(schema: str | None, prefix: str) -> None:
-    for name in (prefix, schema):
-        if name is not None and not _NAME.fullmatch(name):
-            message = f"{name!r} can't be a schema or a prefix. Use at most 40 ASCII letters, digits and underscores."
-            raise ConfigurationError(message)
-
-
-def _engine(source: Engine | str) -> Engine:
-    if not isinstance(source, str):
-        keep_apart(source)
-        return source
-    try:
-        url = make_url(source)
-        # Which driver stands for PostgreSQL depends on the version of SQLAlchemy.
-        return create_engine(
-            url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url, poolclass=NullPool
-        )
-    except ModuleNotFoundError as error:
-        message = f"The driver {error.name} is not installed. Use sqlite:///, or install admit[postgres]."
-        raise ConfigurationError(message) from error
-    except (ArgumentError, ValueError) as error:
-        # Without the URL: it may hold a password.
-        message = "This is no URL of a database. Use one such as sqlite:///app.db or postgresql+psycopg://host/name."
-        raise ConfigurationError(message) from error
-
-
-def _database(
-    engine: Engine, schema: str | None, prefix: str, connect_timeout: float, command_timeout: float
-) -> Database:
-    driver = f"{engine.dialect.name}+{engine.dialect.driver}"
-    if driver == "sqlite+pysqlite" and schema is None:
-        return SqliteDatabase(engine, command_timeout)
-    if driver == "postgresql+psycopg" and not engine.dialect.is_async:
-        from admit.stores.sql_postgres import PostgresDatabase
-
-        return PostgresDatabase(engine, f"{schema or ''}.{prefix}", connect_timeout, command_timeout)
-    what = "A schema in SQLite" if engine.dialect.name == "sqlite" and schema else f"The driver {driver}"
-    message = f"{what} is not supported. Use sqlite:///, without a schema, or postgresql+psycopg://."
-    raise ConfigurationError(message)

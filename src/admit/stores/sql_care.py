@@ -49,6 +49,13 @@ class SqlCare(Part):
         values = (microseconds(before), limit)
         return sum(int(self._database.ask(statement, values)[0][0]) for statement in self._for_care.count_overdue)
 
+    def now(self) -> datetime:
+        """Return the time of the database's server; of an SQLite file, of this machine.
+
+        .. versionadded:: 0.2
+        """
+        return self._database.now()
+
     @property
     def file(self) -> Path | None:
         """The file of an SQLite database; ``None`` for other databases.

@@ -35,8 +35,9 @@ class CounterStatements(Wording):
             f" SET tat = CASE WHEN c.tat > ? THEN c.tat + ? ELSE excluded.tat END WHERE c.tat <= ? RETURNING 1"
         )
         self.get: str = self._marked(f"SELECT tat FROM {table} WHERE key = ?")
-        self.rest: str = self._marked(f"DELETE FROM {table} WHERE key = ? AND tat <= ?")
-        self.refund: str = self._marked(f"UPDATE {table} SET tat = tat - ? WHERE key = ?")
+        self.refund: str = self._marked(
+            f"UPDATE {table} SET tat = CASE WHEN tat - ? > ? THEN tat - ? ELSE ? END WHERE key = ? AND tat > ?"
+        )
         self.reset: str = self._marked(f"DELETE FROM {table} WHERE key = ?")
         self.count: str = f"SELECT count(*) FROM {table}"
         self.purge: str = self._purge(table, "key", "tat")
@@ -76,25 +77,26 @@ class SqlCounters(Part):
         """Take one unit and return zero, or take none and return how long to wait until there is one."""
         at, step = microseconds(now), interval // _MICROSECOND
         latest = at + (burst - 1) * step
-        with self._database.transaction() as run:
-            spent = run(self._for_counters.spend, (key, at + step, at, step, latest))
-            # The row that refused is locked until the end of the transaction.
-            wait = 0 if spent else run(self._for_counters.get, (key,))[0][0] - latest
-        if spent and self._counters_bound.is_time():
+        # All who sign in from one address spend of one row. So each does it by one statement, which does not keep the
+        # row locked for a round trip.
+        while not self._database.change(self._for_counters.spend, (key, at + step, at, step, latest)):
+            found = self._database.ask(self._for_counters.get, (key,))
+            wait = int(found[0][0]) - latest if found else 0
+            if wait > 0:
+                return wait * _MICROSECOND
+            # Somebody has given a unit back since it was refused.
+        if self._counters_bound.is_time():
             self._trim_counters(at)
-        return wait * _MICROSECOND
+        return timedelta(0)
 
     def refund(self, key: str, *, now: datetime, interval: timedelta) -> None:
         """Give one unit back."""
-        step = interval // _MICROSECOND
-        with self._database.transaction() as run:
-            run(self._for_counters.rest, (key, microseconds(now) + step))
-            run(self._for_counters.refund, (step, key))
+        at, step = microseconds(now), interval // _MICROSECOND
+        self._database.change(self._for_counters.refund, (step, at, step, at, key, at))
 
     def reset_count(self, key: str) -> None:
         """Put the counter at rest."""
-        with self._database.transaction() as run:
-            run(self._for_counters.reset, (key,))
+        self._database.change(self._for_counters.reset, (key,))
 
     def _trim_counters(self, now: int) -> None:
         step = self._counters_bound.step

@@ -6,14 +6,16 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
+from admit.stores.sql_full import FullError
 from admit.stores.sql_part import Part
 from admit.stores.sql_rows import ENDING_COLUMNS, end_row
 from admit.stores.sql_statements import Wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from admit.model import Ending
+    from admit.stores.sql_part import Run
     from admit.stores.sql_statements import Dialect
 
 __all__ = ["ANY", "EndingStatements", "SqlEndings"]
@@ -68,16 +70,29 @@ class SqlEndings(Part):
         return ended
 
     def _end_step(self, subject: str, session_ids: Sequence[str], ending: Ending) -> int:
-        with self._database.transaction() as run:
-            # Two who end the same ones would wait for each other.
-            self._database.lock_subject(run, subject)
-            ended = run(self._for_endings.delete, (subject, *_filled(session_ids)))
-            if ended:
-                rows = _filled([end_row(session_id, ending, expires_at) for session_id, expires_at in ended])
-                run(self._for_endings.add, tuple(chain.from_iterable(rows)))
-                self._database.announce(run, ANY)
-                self._record(run)
+        return self._ending(lambda run, why: self._end_some(run, subject, session_ids, why), ending)
+
+    def _end_some(self, run: Run, subject: str, session_ids: Sequence[str], ending: Ending | None) -> int:
+        # Two who end the same ones would wait for each other.
+        self._database.lock_subject(run, subject)
+        ended = run(self._for_endings.delete, (subject, *_filled(session_ids)))
+        if ended:
+            self._database.announce(run, ANY)
+        if ended and ending is not None:
+            rows = _filled([end_row(session_id, ending, expires_at) for session_id, expires_at in ended])
+            run(self._for_endings.add, tuple(chain.from_iterable(rows)))
+            self._record(run)
         return len(ended)
+
+    def _ending(self, end: Callable[[Run, Ending | None], _T], ending: Ending) -> _T:
+        """End sessions, and keep why. On a full disk they end all the same, and neither that nor a record is kept."""
+        try:
+            with self._database.transaction() as run:
+                return end(run, ending)
+        except FullError:
+            self._database.make_room()
+        with self._database.transaction() as run:
+            return end(run, None)
 
 
 def _filled(found: Sequence[_T]) -> list[_T]:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from admit.chain import Ends, Link, sealed
+from admit.errors import StoreError
 from admit.model import Client, EventRecord, Outcome
+from admit.stores.sql_outbox import BATCH, RECORD_COLUMNS, ROUNDS, OutboxStatements
 from admit.stores.sql_part import Part
 from admit.stores.sql_rows import UNREADABLE, microseconds, moment
 from admit.stores.sql_statements import Wording
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventStatements", "SqlEvents"]
 
-_PUBLIC = ("number", "at", "name", "outcome", "method", "reason")
-_COLUMNS = (*_PUBLIC, "subject", "session", "personal", "salt", "personal_hash", "previous", "hash")
+_COLUMNS = ("number", *RECORD_COLUMNS, "salt", "personal_hash", "previous", "hash")
 _ENDS = ("base_number", "base_hash", "head_number", "head_hash")
 # Who purges or erases holds up everybody who appends, so they take so many in one go.
 _STEP = 300
@@ -73,6 +74,7 @@ class EventStatements(Wording):
         )
         self.oldest: str = self._marked(f"SELECT number, at, hash FROM {table} ORDER BY number LIMIT ?")
         self.delete: str = self._marked(f"DELETE FROM {table} WHERE number <= ?")
+        self.outbox: OutboxStatements = OutboxStatements(dialect, schema, prefix, _COLUMNS)
 
 
 class SqlEvents(Part):
@@ -88,17 +90,22 @@ class SqlEvents(Part):
         try:
             yield lambda: not self._waiting()
         finally:
+            is_written = not self._waiting()
             self._recordings.waiting = []
+            if is_written and records:
+                self._seal_some()
 
     def add_event(self, record: EventRecord) -> None:
         """Append a record."""
         with self._database.transaction() as run:
             self._append(run, record)
+        self._seal_some()
 
     def list_events(
         self, *, subject: str | None = None, session: str | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[Link]:
         """Return at most ``limit`` links, the latest first."""
+        self._seal_all()
         below = (str(_HIGHEST if before is None else before), str(limit))
         if subject is not None and session is not None:
             return self._links(self._for_events.list_of_both, subject, session, *below)
@@ -110,15 +117,18 @@ class SqlEvents(Part):
 
     def read_chain(self, *, after: int, limit: int = 1000) -> Sequence[Link]:
         """Return at most ``limit`` links whose number is higher than ``after``, in order."""
+        self._seal_all()
         return self._links(self._for_events.read, str(after), str(limit))
 
     def get_ends(self) -> Ends:
         """Return where the chain is said to begin and to end."""
+        self._seal_all()
         found = self._database.ask(self._for_events.ends, ())
         return Ends(*found[0]) if found else Ends()
 
     def erase_events(self, subject: str) -> int:
         """Forget all that is personal in the records about a subject; return of how many."""
+        self._seal_all()
         erased, count = 0, _STEP
         while count == _STEP:
             with self._database.transaction() as run:
@@ -130,6 +140,7 @@ class SqlEvents(Part):
 
     def purge_events(self, *, before: datetime, batch: int = 1000) -> int:
         """Remove at most ``batch`` links from the old end of the chain, in short transactions."""
+        self._seal_all()
         removed = 0
         while removed < batch:
             step = min(_STEP, batch - removed)
@@ -149,6 +160,9 @@ class SqlEvents(Part):
         return waiting
 
     def _append(self, run: Run, record: EventRecord) -> None:
+        if self._database.seals_later:
+            run(self._for_events.outbox.add, _told(record))
+            return
         [(number, previous)] = run(self._for_events.advance) or self._begin_chain(run)
         link = sealed(record, number, previous)
         run(self._for_events.add, _row(link))
@@ -156,10 +170,51 @@ class SqlEvents(Part):
 
     def _begin_chain(self, run: Run) -> list[Row]:
         """Make the row of the ends where there is none, and advance it."""
+        self._make_ends(run)
+        return run(self._for_events.advance)
+
+    def _make_ends(self, run: Run) -> None:
         # If somebody removed it, people must be able to log in all the same; whoever verifies finds out.
         last = run(self._for_events.last) or [(0, Ends().head_hash)]
         run(self._for_events.begin, (1, 0, Ends().base_hash, *last[0]))
-        return run(self._for_events.advance)
+
+    # -- sealing ---------------------------------------------------------------------------------
+
+    def _seal_some(self) -> None:
+        """Link what waits, unless another one is at it. Nobody's login fails or waits because of it.
+
+        Looks once more after each round, with the lock given back: whoever has written in the meantime, and has found
+        the lock taken, leaves it to us.
+        """
+        with suppress(StoreError):
+            for _ in range(ROUNDS):
+                if not self._seal(self._for_events.outbox.try_to_hold) or not self._waits():
+                    return
+
+    def _seal_all(self) -> None:
+        """Link what waits, before the chain is read. Where that can't be written, what is linked can still be read."""
+        with suppress(StoreError):
+            while self._waits() and self._seal(self._for_events.outbox.hold):
+                pass
+
+    def _waits(self) -> bool:
+        return self._database.seals_later and bool(self._database.ask(self._for_events.outbox.look, ()))
+
+    def _seal(self, hold: str) -> int:
+        if not self._database.seals_later:
+            return 0
+        with self._database.transaction() as run:
+            head = run(hold)
+            if not head and not run(self._for_events.ends):
+                self._make_ends(run)
+                head = run(hold)
+            # The order of RETURNING is any.
+            taken = sorted(run(self._for_events.outbox.take, (BATCH,))) if head else []
+            if taken:
+                rows = _linked(taken, *head[0])
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                run(self._for_events.outbox.link, (rows[-1][0], rows[-1][-1], *columns))
+        return len(taken)
 
     def _purge_oldest(self, before: int, limit: int) -> int:
         with self._database.transaction() as run:
@@ -176,22 +231,39 @@ class SqlEvents(Part):
         return [_read(row) for row in self._database.ask(statement, values)]
 
 
+def _linked(taken: Sequence[Row], number: int, previous: bytes) -> list[Row]:
+    """Return the rows of links for records that waited; they follow the link that is the last one so far."""
+    rows: list[Row] = []
+    for _, *told in taken:
+        number += 1
+        try:
+            record = _record(*told)
+        except (*UNREADABLE, LookupError):
+            # Somebody else wrote it. It is linked as it is, and its hash is not its own: whoever verifies finds it.
+            record = _STRANGE
+        link = sealed(record, number, previous)
+        rows.append((number, *told, link.salt, link.personal_hash, link.previous, link.hash))
+        previous = link.hash
+    return rows
+
+
 def _row(link: Link) -> Row:
-    record = link.record
-    personal = json.dumps([record.actor, record.client.address, record.client.user_agent, dict(record.details)])
-    about = (None, None, None) if link.is_erased else (record.subject, record.session, personal)
+    about = _told(link.record)
+    # Nobody is named in an erased one.
+    told = (*about[:5], None, None, None) if link.is_erased else about
+    return (link.number, *told, link.salt, link.personal_hash, link.previous, link.hash)
+
+
+def _told(record: EventRecord) -> Row:
     return (
-        link.number,
         microseconds(record.at),
         record.name,
         record.outcome.value,
         record.method,
         record.reason,
-        *about,
-        link.salt,
-        link.personal_hash,
-        link.previous,
-        link.hash,
+        record.subject,
+        record.session,
+        json.dumps([record.actor, record.client.address, record.client.user_agent, dict(record.details)]),
     )
 
 

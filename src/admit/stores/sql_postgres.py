@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
 import sqlalchemy.exc
+from psycopg.errors import DiskFull
 from sqlalchemy import event
 
 from admit.errors import StoreError
 from admit.idle import Idle
 from admit.listening import Changes
 from admit.per_process import PerProcess
+from admit.stores.sql_full import FullError
+from admit.stores.sql_rows import moment
 from admit.stores.sql_wire import Wire, open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from datetime import datetime
     from threading import Event
 
     from sqlalchemy import Engine
@@ -37,6 +41,7 @@ _WAIT, _SILENCE = 0.2, 1.0
 _FAILURES = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError, OSError, UnicodeError)
 _ALL = "*"
 # Whatever the database's own default is: each statement has to see what was committed while it waited.
+_NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Who is connecting just now, so that connections that the application opens meanwhile are left to SQLAlchemy. No
 # threading.local: gevent replaces that, and whoever had it before then shares it with all greenlets.
@@ -60,6 +65,7 @@ class PostgresDatabase:
     # whole table, however few the rows are.
     is_among = "= ANY (ARRAY({}))"
     lock_rows = "FOR UPDATE SKIP LOCKED"
+    seals_later = True
 
     def __init__(self, engine: Engine, channel: str, connect_timeout: float, timeout: float) -> None:
         # A name may have 63 bytes at most, and a schema's alone may have as many.
@@ -87,6 +93,18 @@ class PostgresDatabase:
         self._idle.put(wire)
         return rows
 
+    def change(self, statement: str, values: Sequence[object]) -> list[Row]:
+        """Write by one statement, which is a transaction of its own: its locks are held for no round trip."""
+        wire = self._take()
+        if not wire.is_quiet():
+            # It was closed, and nothing is lost yet.
+            wire.close()
+            self._idle.close()
+            wire = self._connect()
+        rows = self._last_try(wire, wire.run, statement, values)
+        self._idle.put(wire)
+        return rows
+
     @contextmanager
     def transaction(self) -> Generator[Run]:
         """Write in one transaction; whatever is raised within undoes it."""
@@ -102,11 +120,18 @@ class PostgresDatabase:
             wire.run("COMMIT")
         except _FAILURES as error:
             wire.close()
-            raise StoreError(str(error)) from error
+            raise (FullError if isinstance(error, DiskFull) else StoreError)(str(error)) from error
         except BaseException:
             wire.close()  # and the transaction is undone
             raise
         self._idle.put(wire)
+
+    def make_room(self) -> None:
+        """Do nothing: what is removed needs no room that the server has not got already."""
+
+    def now(self) -> datetime:
+        """Return the server's time."""
+        return moment(self.ask(_NOW, ())[0][0])
 
     def lock_subject(self, run: Run, subject: str) -> None:
         """Let nobody else replace or end all of the subject's sessions until the transaction is over.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from admit.errors import ConfigurationError, StoreError
 from admit.idle import Idle
 from admit.listening import Changes
 from admit.per_process import Mutex
+from admit.stores.sql_full import FullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -45,6 +47,7 @@ class SqliteDatabase:
     is_distinct_from = "IS NOT"
     is_among = "IN ({})"
     lock_rows = ""
+    seals_later = False
 
     def __init__(self, engine: Engine, timeout: float) -> None:
         self._file, self._is_uri = _file_of(engine)
@@ -67,6 +70,11 @@ class SqliteDatabase:
         self._readers.put(connection)
         return rows
 
+    def change(self, statement: str, values: Sequence[object]) -> list[Row]:
+        """Write by one statement."""
+        with self.transaction() as run:
+            return run(statement, values)
+
     @contextmanager
     def transaction(self) -> Generator[Callable[..., list[Row]]]:
         """Write in one transaction; whatever is raised within undoes it."""
@@ -74,7 +82,7 @@ class SqliteDatabase:
         try:
             yield from self._transaction()
         except _FAILURES as error:
-            raise StoreError(str(error)) from error
+            raise _failure(error) from error
         finally:
             self._lock.release()
 
@@ -86,6 +94,15 @@ class SqliteDatabase:
                 message = "Too many writes wait for the database."
                 raise StoreError(message)
             seen = self._writes
+
+    def make_room(self) -> None:
+        """Empty the log, whose space the next write uses again. It is as long as the disk was when it was not full."""
+        with suppress(StoreError):
+            self.ask("PRAGMA wal_checkpoint(RESTART)", ())
+
+    def now(self) -> datetime:
+        """Return the machine's time: all processes that share the file are on it."""
+        return datetime.now(UTC)
 
     def lock_subject(self, run: Callable[..., list[Row]], subject: str) -> None:
         """Do nothing: there is one writer at a time."""
@@ -123,15 +140,15 @@ class SqliteDatabase:
             raise StoreError(str(error)) from error
 
     def _use_wal(self) -> None:
-        deadline = time.monotonic() + self._timeout
+        deadline = monotonic() + self._timeout
         while True:
             try:
                 # The file remembers it. SQLite does not wait for others here, who mostly want the same.
                 self.ask("PRAGMA journal_mode=WAL", ())
             except StoreError:
-                if time.monotonic() > deadline:
+                if monotonic() > deadline:
                     raise
-                time.sleep(_RETRY)
+                sleep(_RETRY)
             else:
                 return
 
@@ -180,6 +197,11 @@ class SqliteDatabase:
             raise StoreError(str(error)) from error
         finally:
             connection.close()
+
+
+def _failure(error: Exception) -> StoreError:
+    is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return FullError(str(error)) if is_full else StoreError(str(error))
 
 
 def _file_of(engine: Engine) -> tuple[str, bool]:

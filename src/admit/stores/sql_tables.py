@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Identity,
     Index,
     LargeBinary,
     MetaData,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAD", "ddl", "is_ours", "tables", "version_table"]
 
 #: The migration that leads to the tables below.
-HEAD = "0004"
+HEAD = "0005"
 
 _TABLES = (
     "sessions",
@@ -36,6 +37,7 @@ _TABLES = (
     "counters",
     "events",
     "event_ends",
+    "event_outbox",
     "alembic_version",
 )
 
@@ -189,6 +191,14 @@ def _describe_events(metadata: MetaData, prefix: str) -> None:
         Column("base_hash", LargeBinary, nullable=False),
         Column("head_number", BigInteger, nullable=False),
         Column("head_hash", LargeBinary, nullable=False),
+    )
+    Table(
+        f"{prefix}event_outbox",
+        metadata,
+        Column("id", BigInteger, Identity(), primary_key=True),
+        Column("at", BigInteger, nullable=False),
+        *(Column(name, Text, nullable=False) for name in ("name", "outcome")),
+        *(Column(name, Text) for name in ("method", "reason", "subject", "session", "personal")),
     )
 
 

@@ -62,6 +62,10 @@ class Wire:
         """Whether nothing can be said any more."""
         return self.connection.closed
 
+    def is_quiet(self) -> bool:
+        """Return whether the server has said nothing since the last answer; when it goes, it says so."""
+        return not self.closed and not _ready(self._pgconn.socket, EVENT_READ, 0)
+
     def close(self) -> None:
         """Say nothing more."""
         self.connection.close()
@@ -139,7 +143,9 @@ def open_connection(
         connect_timeout: How long connecting may take, in seconds.
         timeout: How long one command may take, in seconds.
     """
-    settings = f"{options.get('options', '')} -c statement_timeout={int(timeout * 1000)}".strip()
+    # A statement has to see what was committed while it waited, whatever the database's own default is.
+    ours = f"-c statement_timeout={int(timeout * 1000)} -c default_transaction_isolation=read\\ committed"
+    settings = f"{options.get('options', '')} {ours}".strip()
     opening = connect(make_conninfo(conninfo, **{**options, "options": settings}))
     pgconn = _converse(opening, connect_timeout, tuple)
     pgconn.nonblocking = 1

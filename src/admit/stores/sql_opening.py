@@ -1,0 +1,80 @@
+"""From a URL or an engine to the database that it means."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from admit.errors import ConfigurationError
+from admit.stores.sql_forks import keep_apart
+from admit.stores.sql_sqlite import SqliteDatabase
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from admit.stores.sql_part import Database
+
+__all__ = ["check_names", "database_of", "engine_of"]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+
+
+def check_names(schema: str | None, prefix: str) -> None:
+    """Check that the names can be put into statements.
+
+    Raises:
+        ConfigurationError: One can't; the message says which can.
+    """
+    for name in (prefix, schema):
+        if name is not None and not _NAME.fullmatch(name):
+            message = f"{name!r} can't be a schema or a prefix. Use at most 40 ASCII letters, digits and underscores."
+            raise ConfigurationError(message)
+
+
+def engine_of(source: Engine | str) -> Engine:
+    """Return an application's engine as it is, or make one for a URL.
+
+    Raises:
+        ConfigurationError: The URL is none, or its driver is not installed.
+    """
+    if not isinstance(source, str):
+        keep_apart(source)
+        return source
+    try:
+        url = make_url(source)
+        # Which driver stands for PostgreSQL depends on the version of SQLAlchemy.
+        return create_engine(
+            url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url, poolclass=NullPool
+        )
+    except ModuleNotFoundError as error:
+        message = f"The driver {error.name} is not installed. Use sqlite:///, or install admit[postgres]."
+        raise ConfigurationError(message) from error
+    except (ArgumentError, ValueError) as error:
+        # Without the URL: it may hold a password.
+        message = "This is no URL of a database. Use one such as sqlite:///app.db or postgresql+psycopg://host/name."
+        raise ConfigurationError(message) from error
+
+
+def database_of(
+    engine: Engine, schema: str | None, prefix: str, connect_timeout: float, command_timeout: float
+) -> Database:
+    """Return the database of an engine.
+
+    Raises:
+        ConfigurationError: Its driver is not supported.
+    """
+    driver = f"{engine.dialect.name}+{engine.dialect.driver}"
+    if driver == "sqlite+pysqlite" and schema is None:
+        return SqliteDatabase(engine, command_timeout)
+    if driver == "postgresql+psycopg" and not engine.dialect.is_async:
+        from admit.stores.sql_postgres import PostgresDatabase
+
+        return PostgresDatabase(engine, f"{schema or ''}.{prefix}", connect_timeout, command_timeout)
+    what = "A schema in SQLite" if engine.dialect.name == "sqlite" and schema else f"The driver {driver}"
+    message = f"{what} is not supported. Use sqlite:///, without a schema, or postgresql+psycopg://."
+    raise ConfigurationError(message)

@@ -133,12 +133,12 @@ def without(guard: Guard, tree: Path) -> Result:
     """Run the tests of a guard in a tree without it, and put it back."""
     file = tree / guard.file
     whole = file.read_text()
-    file.write_text(whole.replace(guard.text, guard.replacement))
+    _write(file, whole.replace(guard.text, guard.replacement))
     began = time.monotonic()
     try:
         code, said = _pytest(tree, guard.tests)
     finally:
-        file.write_text(whole)
+        _write(file, whole)
     outcome, by = judged(code, said)
     if outcome is Outcome.NOTICED and code and _pytest(tree, (by.strip("`"),))[0]:
         # It would notice everything.
@@ -172,11 +172,17 @@ def table(results: list[Result], at: datetime) -> str:
     return "\n".join(["# mutants", "", about, "", head, f"|{'---|' * 6}", *rows, ""])
 
 
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)
+    # A file may change twice in a second here, which is as closely as Python looks.
+    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*"):
+        compiled.unlink()
+
+
 def _pytest(tree: Path, tests: tuple[str, ...]) -> tuple[int | None, str]:
     """Run tests on the code in a tree, and return the exit code and what was said; no code if it took too long."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "--tb=no"]
-    # The code of the tree, and not the one that is installed. No bytecode: a file changes twice in a second here.
-    told = {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    told = {"PYTHONPATH": str(tree / "src")}  # and not the code that is installed
     try:
         done = subprocess.run(
             [*command, *tests],

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, jsonify
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,6 +22,9 @@ from admit.flask import LoginManager
 from admit.flask.stored_login import store_trouble
 from admit.settings import SessionSettings
 from tests.deployment.site import HOST
+
+if TYPE_CHECKING:
+    from admit.mail import Message
 
 __all__ = ["COST", "FOLDER", "STORES", "clock", "create_app", "set_clock"]
 
@@ -75,7 +78,7 @@ def create_app() -> Flask:
         app,
         store=stores if len(stores) > 1 else stores[0],
         features=[AccountPages(), Devices(), Password(**COST, logins_at_once=64)],
-        mail=bool,  # which reads none
+        mail=_thrown_away,
         settings=SESSIONS,
         clock=clock,
     )
@@ -84,6 +87,10 @@ def create_app() -> Flask:
     with suppress(StoreError):
         login_manager.sessions.gate.store.count_sessions("nobody")
     return app
+
+
+def _thrown_away(message: Message) -> None:
+    """Send no mail: nobody reads any here."""
 
 
 def _add_challenges(app: Flask, login_manager: LoginManager[Any]) -> None:

@@ -100,7 +100,12 @@ class Fleet:
         stack = ExitStack()
         command = [*_until_we_die(), sys.executable, *_COMMANDS[self.kind](port)]
         environment = self._environment | {"PORT": str(port)}
-        process = stack.enter_context(running(command, port, environment, ROOT, self._folder / "log"))
+        log = self._folder / "log"
+        try:
+            process = stack.enter_context(running(command, port, environment, ROOT, log))
+        except AssertionError as error:
+            error.add_note(log.read_text()[-2000:])
+            raise
         return Master(process, port, stack)
 
 

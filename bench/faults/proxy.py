@@ -36,17 +36,20 @@ class Proxy:
         self._target = target
         self._mode = PASSES
         self._links: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
+        self._serves = threading.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._stops: asyncio.Event
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Serve until the block ends."""
-        thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="proxy", daemon=True)
         thread.start()
+        self._serves.wait()
         try:
             yield
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._stops.set)
             thread.join()
 
     @contextmanager
@@ -58,15 +61,15 @@ class Proxy:
         finally:
             self._loop.call_soon_threadsafe(self._begin, PASSES)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
-        self._loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+    async def _run(self) -> None:
+        self._loop, self._stops = asyncio.get_running_loop(), asyncio.Event()
+        async with await asyncio.start_server(self._serve, "127.0.0.1", self.port):
+            self._serves.set()
+            await self._stops.wait()
+            for link in list(self._links):
+                _reset(link)
+            while self._links:  # noqa: ASYNC110 -- for a moment, at the end
+                await asyncio.sleep(_LOOK_AGAIN)
 
     def _begin(self, mode: str) -> None:
         self._mode = mode
@@ -97,9 +100,11 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
+            for end in (writer, far_writer):
+                end.close()
+                with suppress(OSError):
+                    await end.wait_closed()
             self._links.discard(writer)
-            writer.close()
-            far_writer.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:
         while chunk := await reader.read(_CHUNK):

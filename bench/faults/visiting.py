@@ -25,6 +25,8 @@ _BREATH = 0.25
 _RACERS = 3
 #: How many ended sessions are tried again, and how many live on through it all.
 _GRAVES, _RESIDENTS = 60, 12
+#: How old the secret of a request that was on its way may be, in seconds.
+_SOON = 3.0
 
 
 class Visitor:
@@ -133,8 +135,12 @@ class Visitor:
         self._bury(before)
 
     def _together(self, here: Client) -> None:
-        """Ask in several tabs at once, which share the cookies of whichever answer comes last."""
+        """Ask in several tabs at once, which share the cookies of whichever answer comes last, and once more."""
+        late, began = here.copy(), self._history.now()
         list(self._tabs.map(lambda _: here.look(), range(_RACERS)))
+        # A request that was on its way meanwhile, with the secret of before; no later than a grace allows.
+        if self._history.now() - began < _SOON:
+            late.look()
 
     def _bury(self, gone: Client) -> None:
         gone.look()
@@ -149,7 +155,7 @@ class Visitor:
         resident = self._residents.popleft()
         if not resident.session or resident.look().is_refused:
             resident.enter()
-        elif self._chance.random() < 0.3:
+        elif self._chance.random() < 0.5:
             self._together(resident)
         self._residents.append(resident)
 

@@ -31,7 +31,7 @@ EVERY, _CALM = 20.0, 6.0
 _CHANGE = "workers ended or begun"
 PEOPLE, VISITORS = 80, 6
 #: How much longer than asked for one store may take to start, to be mended and to stop, in seconds.
-_PATIENCE = 300
+_PATIENCE = 900
 #: How many of the violations of one kind are written down.
 _SHOWN = 8
 

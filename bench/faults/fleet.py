@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["GUNICORN", "KINDS", "PLAIN", "UWSGI", "WORKERS", "Fleet", "has_uwsgi", "serving"]
 
 WORKERS, THREADS = 4, 6
+#: How long a process may take to begin and to end, in seconds: the machine may be busy with faults.
+_PATIENCE = 120
 PLAIN, GUNICORN, UWSGI = "processes with threads", "gunicorn --preload", "uWSGI"
 KINDS = (PLAIN, GUNICORN, UWSGI)
 
@@ -102,7 +104,7 @@ class Fleet:
         environment = self._environment | {"PORT": str(port)}
         log = self._folder / "log"
         try:
-            process = stack.enter_context(running(command, port, environment, ROOT, log))
+            process = stack.enter_context(running(command, port, environment, ROOT, log, _PATIENCE))
         except AssertionError as error:
             error.add_note(log.read_text()[-2000:])
             raise

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench fuzz catalogs screenshots lock
+.PHONY: help run test check docs bench faults fuzz mutants catalogs screenshots lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -24,9 +24,17 @@ bench:  ## Measure Admit beside Flask-Login; results go to bench/results.
 	@python3 tools/environment.py dev
 	@.venv/dev/bin/python -m bench dropin && .venv/dev/bin/python -m bench stores
 
+faults:  ## Break things under traffic over each store for ten minutes, and check what was promised.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python -m bench faults --check
+
 fuzz:  ## Try with atheris what holds whatever a client sends, for SECONDS each.
 	@python3 tools/environment.py fuzz
 	@.venv/fuzz/bin/python tools/fuzz.py
+
+mutants:  ## Take out one guard at a time, and see a test fail; ONLY="name of a guard" tries one.
+	@python3 tools/environment.py dev
+	@.venv/dev/bin/python tools/mutants.py $(if $(ONLY),--only "$(ONLY)")
 
 catalogs:  ## Find what pages and mails say, and bring the translations up to date.
 	@python3 tools/environment.py dev

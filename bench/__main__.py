@@ -15,6 +15,7 @@ from bench import (
     bursts,
     dropin,
     enumeration,
+    faults,
     hashing,
     headers,
     imports,
@@ -38,16 +39,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=[
-            *("dropin", "stores", "scale", "revocation", "rotation", "enumeration", "hashing", "imports", "people"),
-            *("observing", "load", "headers", "adopting"),
-        ],
+        choices=["dropin", "stores", *RUNS],
         help="dropin: logins in cookies; stores: logins in a store; beside Flask-Login",
     )
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (default: %(default)s)")
     parser.add_argument("--rotations", type=int, default=1000, help="rotations of one session (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=10, help="load: how long (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=10, help="load, faults: how long (default: %(default)s)")
     parser.add_argument("--clients", type=int, default=16, help="load: how many visit at once (default: %(default)s)")
     parser.add_argument("--huge", action="store_true", help="scale: ten million sessions in PostgreSQL too (10 GB)")
     parser.add_argument("--any-core", action="store_true", help="let servers run on other cores than the requests")
@@ -55,39 +53,19 @@ def main() -> None:
     options = parser.parse_args()
     # Flask-Login 0.6.3 uses what later Pythons deprecate.
     warnings.simplefilter("ignore", DeprecationWarning)
-    # What tells by False that a target was missed, and what has none.
-    plain: dict[str, Callable[[], object]] = {
-        "adopting": run_adopting,
-        "enumeration": run_enumeration,
-        "hashing": run_hashing,
-        "headers": lambda: run_headers() <= headers.TARGET,
-        "load": lambda: run_load(options.clients, options.minutes),
-        "people": run_people,
-        "revocation": run_revocation,
-        "rotation": lambda: run_rotation(options.rotations),
-        "scale": lambda: run_scale(huge=options.huge),
-    }
-    if options.what in plain:
-        is_good = plain[options.what]()
-        sys.exit(1 if is_good is False and options.check else 0)
-    elif options.what == "imports":
-        sys.exit(1 if run_imports() > imports.TARGET and options.check else 0)
-    elif options.what == "observing":
-        sys.exit(1 if run_observing(options.rounds, options.requests) > observing.TARGET and options.check else 0)
-    else:
-        beside_flask_login(options)
+    is_good = RUNS.get(options.what, beside_flask_login)(options)
+    sys.exit(1 if is_good is False and options.check else 0)
 
 
-def beside_flask_login(options: argparse.Namespace) -> None:
-    """Time every case, write the figures down, and leave with 1 if that was asked for and a target was missed."""
+def beside_flask_login(options: argparse.Namespace) -> bool:
+    """Time every case, write the figures down, and tell whether every target was met."""
     run = run_dropin if options.what == "dropin" else run_stores
     cores = "Cores as they come." if options.any_core else stay_on_one_core()
     rows = run(options.rounds, options.requests)
     print(report.table(rows))
     name = f"{options.what}-any-core" if options.any_core else options.what
     report.write(name, rows, note=cores, command=report.command_line(), at=datetime.now(UTC))
-    if options.check and any(row.target is not None and row.ratio > row.target for row in rows):
-        sys.exit(1)
+    return all(row.target is None or row.ratio <= row.target for row in rows)
 
 
 def run_dropin(rounds: int, requests: int) -> list[report.Row]:
@@ -233,6 +211,16 @@ def run_load(clients: int, minutes: float) -> bool:
     return found.is_good
 
 
+def run_faults(minutes: float) -> bool:
+    """Break things under traffic over each store, and check the promises; tell whether all were kept."""
+    found = faults.measure(minutes)
+    print(faults.tables(found, minutes))
+    command, at = report.command_line(), datetime.now(UTC)
+    report.write_text("faults", faults.tables(found, minutes), command=command, at=at)
+    report.write_json("faults", faults.as_json(found), command=command, at=at)
+    return faults.is_good(found)
+
+
 def run_enumeration() -> None:
     """Ask in pairs for somebody and for nobody, and compare the answers and their times."""
     with stores.folder() as folder:
@@ -277,6 +265,23 @@ def run_stores(rounds: int, requests: int) -> list[report.Row]:
             mine, other = (added(figures, name, stores.BASE) for name in ("Admit", stores.OTHER))
             rows.append(report.Row(case.title, base, mine, other, case.target))
     return rows
+
+
+#: What each word runs; what it returns is whether all targets were met, if it has any.
+RUNS: dict[str, Callable[[argparse.Namespace], bool | None]] = {
+    "scale": lambda options: run_scale(huge=options.huge),
+    "revocation": lambda _: run_revocation(),
+    "rotation": lambda options: run_rotation(options.rotations),
+    "enumeration": lambda _: run_enumeration(),
+    "hashing": lambda _: run_hashing(),
+    "headers": lambda _: run_headers() <= headers.TARGET,
+    "adopting": lambda _: run_adopting(),
+    "imports": lambda _: run_imports() <= imports.TARGET,
+    "people": lambda _: run_people(),
+    "observing": lambda options: run_observing(options.rounds, options.requests) <= observing.TARGET,
+    "load": lambda options: run_load(options.clients, options.minutes),
+    "faults": lambda options: run_faults(options.minutes),
+}
 
 
 if __name__ == "__main__":

@@ -37,12 +37,18 @@ def serving(program: Path, **environment: str) -> Iterator[str]:
 
 
 @contextmanager
-def running(
-    command: list[str], port: int, environment: dict[str, str], folder: Path = ROOT, log: Path | None = None
+def running(  # noqa: PLR0913, PLR0917 -- what a process is made of
+    command: list[str],
+    port: int,
+    environment: dict[str, str],
+    folder: Path = ROOT,
+    log: Path | None = None,
+    patience: float = _PATIENCE,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command that serves at ``port`` until the block ends, and yield its process.
 
-    What it says goes to the end of ``log``, and without one to where this process says it.
+    What it says goes to the end of ``log``, and without one to where this process says it. It may take ``patience``
+    seconds to begin and to end.
     """
     with ExitStack() as stack:
         said = stack.enter_context(log.open("ab")) if log else None
@@ -50,16 +56,16 @@ def running(
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
     try:
-        _wait_for(port, process)
+        _wait_for(port, process, patience)
         yield process
     finally:
         process.terminate()
-        process.wait(_PATIENCE)
+        process.wait(patience)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], patience: float) -> None:
     # There is no event to wait for: another process opens a port when it is ready.
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         assert process.poll() is None, "the program ended before it served"
         with socket.socket() as probe:

@@ -104,6 +104,14 @@ def test_voiding(site: Site) -> None:
     assert site.challenges.void("ada") == 0
 
 
+def test_an_id_alone_opens_nothing(site: Site) -> None:
+    """Whoever knows the id of another's challenge needs its secret as well."""
+    mine, another = (site.challenges.issue("reset", name, MINUTE) for name in ("eve", "ada"))
+    forged = f"{another.partition('.')[0]}.{mine.partition('.')[2]}"
+    assert site.is_refused("reset", forged)
+    assert site.challenges.take("reset", another).subject == "ada"
+
+
 @given(st.data())
 def test_a_token_that_was_changed_opens_nothing(data: st.DataObject) -> None:
     """Any other spelling, cut, longer or recased, is refused and leaves the right one working."""

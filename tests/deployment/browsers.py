@@ -123,12 +123,14 @@ class Browser:
     Args:
         port: Where the site is.
         journal: Where its answers are noted.
+        patience: How many seconds it waits for an answer.
     """
 
-    def __init__(self, port: int, journal: Journal) -> None:
-        self._port = port
+    def __init__(self, port: int, journal: Journal, patience: float = _PATIENCE) -> None:
+        self.port = port
         self._journal = journal
-        self._cookies: dict[str, str] = {}
+        self._patience = patience
+        self.cookies: dict[str, str] = {}
         # Of the range for benchmarks (RFC 2544).
         self._address = f"198.18.{random.randrange(256)}.{random.randrange(1, 255)}"  # noqa: S311 -- no secret
 
@@ -160,7 +162,7 @@ class Browser:
         while not self._journal.stop.is_set():
             began = time.monotonic()
             try:
-                answer = self._exchange(method, path, body, headers or {})
+                answer = self.exchange(method, path, body, headers or {})
             except (OSError, HTTPException) as error:
                 self._journal.fail(what, began, type(error).__name__)
             if answer.status in expected:
@@ -174,10 +176,16 @@ class Browser:
             self._journal.stop.wait(float(answer.headers["retry-after"]))
         raise Stopped
 
-    def _exchange(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
-        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+    def exchange(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
+        """Send a request once, keep the cookies of the answer and return it, whatever it is.
+
+        Raises:
+            OSError: There was no answer.
+            HTTPException: There was half of one.
+        """
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         of_proxy = {"Host": HOST, "X-Forwarded-For": self._address, "X-Forwarded-Proto": "https", "Connection": "close"}
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=self._patience)
         try:
             connection.request(method, path, body, {**of_proxy, "Cookie": cookies, **headers})
             response = connection.getresponse()
@@ -193,9 +201,9 @@ class Browser:
         pair, *attributes = cookie.split("; ")
         name, _, value = pair.partition("=")
         if "Max-Age=0" in attributes:
-            self._cookies.pop(name, None)
+            self.cookies.pop(name, None)
         else:
-            self._cookies[name] = value
+            self.cookies[name] = value
 
 
 def _without_tokens(path: str) -> str:

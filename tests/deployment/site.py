@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.services.postgres import PostgresServer
 
-__all__ = ["HOST", "PASSWORD", "Outage", "Site", "deployed"]
+__all__ = ["HOST", "PASSWORD", "Outage", "Site", "deployed", "kept_redis"]
 
 #: The name of the site, and the password of everybody.
 HOST = "accounts.example"
@@ -105,7 +105,7 @@ def deployed(people: int) -> Iterator[Site]:
     with (
         tempfile.TemporaryDirectory(prefix="admit-deployed-") as place,
         private_postgres() as postgres,
-        _kept_redis() as redis,
+        kept_redis() as redis,
         mail_server(letters) as mail_port,
     ):
         port, folder = free_port(), Path(place)
@@ -118,7 +118,8 @@ def deployed(people: int) -> Iterator[Site]:
 
 
 @contextmanager
-def _kept_redis() -> Iterator[RedisServer]:
+def kept_redis() -> Iterator[RedisServer]:
+    """Start a Redis that has what it has answered in its file, and end it with the block."""
     # In memory, where there is such a place: it is processes that are killed here, not machines, and a disk that is
     # busy with other things keeps Redis from answering for longer than anybody waits.
     memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own in it

@@ -94,7 +94,7 @@ class Proofs:
             raise InvalidCredentials(reason=CHANGED)
         if self._sharing is None:
             return
-        read = [one for (subject, kind), one in self._credentials.items() if subject == account.id]
+        read = [one for one in self._credentials.values() if one.subject == account.id]
         if not all(self._sharing.counts(one) for one in read if method in {None, one.kind}):
             raise InvalidCredentials(reason=CHANGED)
 

@@ -70,7 +70,8 @@ def beginning_of(request: Request, clock: Callable[[], datetime]) -> datetime | 
         request: The request.
         clock: Returns the present time, aware and UTC.
     """
-    began: datetime | float | None = request.environ.get(_KEY)
+    began: Any = request.environ.get(_KEY)
     if isinstance(began, float):
         return clock() - timedelta(seconds=time.monotonic() - began)
-    return began
+    noted: datetime | None = began
+    return noted

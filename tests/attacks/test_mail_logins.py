@@ -142,11 +142,12 @@ def test_040_older_mails_are_dead(site: Site) -> None:
     assert is_refused(enter(two, code))
 
 
-def test_040_a_login_voids_the_mail(site: Site) -> None:
-    """A mail that was asked for is worth nothing once its receiver has logged in without it."""
+def test_040_a_change_of_the_password_voids_the_mail(site: Site) -> None:
+    """A mail that was asked for is worth nothing once the password is another."""
     browser = site.browser()
     token, code = ask(site, browser)
-    assert site.browser().sign_in(ADA).status_code == 200
+    owner = site.signed_in(ADA)
+    assert owner.post("/password", {"old_password": PASSWORD, "password": OTHER_PASSWORD}).status_code == 200
     assert is_refused(use(browser, token))
     assert is_refused(enter(browser, code))
 

@@ -27,7 +27,7 @@ from admit.stores.migrations import scripts
 from admit.stores.sql import _LEAST_STEP, SqlStore, _next_step, is_ours
 from admit.stores.sql_rows import read_ending, read_session, row_of
 from admit.stores.sql_tables import HEAD
-from admit.testing import StoreContract, a_session
+from admit.testing import StoreContract, a_challenge, a_session, an_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,6 +152,46 @@ def test_tables_of_the_first_version_are_brought_up_to_date(store: SqlStore) -> 
     store.upgrade()
     assert reflected(store) == created
     assert store.get_session(session.id) == session
+
+
+def without_epochs(store: SqlStore) -> None:
+    """Put the tables back to where they were before accounts and challenges had epochs."""
+    place = f"{store._schema}." if store._schema else ""
+    with store._engine.begin() as connection:
+        for table in ("accounts", "challenges"):
+            connection.exec_driver_sql(f"ALTER TABLE {place}admit_{table} DROP COLUMN epoch")
+        connection.exec_driver_sql(f"UPDATE {place}admit_alembic_version SET version_num = '0003'")  # noqa: S608 -- our own words
+
+
+def test_accounts_from_before_epochs(store: SqlStore) -> None:
+    """Accounts and challenges that were there before they had epochs are at the first one."""
+    store.add_account(account := an_account())
+    store.add_challenge(challenge := a_challenge())
+    created = reflected(store)
+    without_epochs(store)
+    store.upgrade()
+    assert reflected(store) == created
+    assert store.get_account(account.id) == account
+    assert store.get_challenge(challenge.id) == challenge
+
+
+def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A file of SQLite of an earlier version is upgraded when it is opened; one of a later version is left alone."""
+    url = f"sqlite:///{tmp_path}/app.db"
+    first = SqlStore(url)
+    first.add_account(account := an_account())
+    without_epochs(first)
+    first.close()
+    second = SqlStore(url)
+    assert second.is_current()
+    assert second.get_account(account.id) == account
+    with second._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE admit_alembic_version SET version_num = '9999'")
+    second.close()
+    third = SqlStore(url)
+    assert not third.is_current()
+    assert third.get_account(account.id) == account
+    third.close()
 
 
 def test_the_version_that_is_noted_is_the_last_one() -> None:

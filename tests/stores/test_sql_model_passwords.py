@@ -178,3 +178,64 @@ def test_without_a_column_passwords_are_beside(place: Place) -> None:
     assert [one.kind for one in store.list_credentials(account_id)] == ["password"]
     made = store.add_account(an_account("grace"))
     assert place.row(made.id, store).secret is None
+
+
+# -- with the epoch ---------------------------------------------------------------------------------------------------
+
+
+def test_a_password_comes_with_the_epoch(place: Place) -> None:
+    """A new password is in the column, and beside it, once the account is at its next epoch."""
+    store = place.store()
+    account_id = place.add(login="ada", secret=HASH)
+    account = store.get_account(account_id)
+    assert account is not None
+    new = a_credential(key=account_id, subject=account_id, secret=MOVED, details={ECHO: "scrypt:new"})
+    badge = a_credential(kind="badge", key=account_id, subject=account_id)
+    assert store.replace_account(account, replace(account, epoch=1), new, badge)
+    changed = store.get_account(account_id)
+    assert changed is not None
+    assert changed.epoch == 1
+    assert place.row(account_id, store).secret == "scrypt:new"
+    assert one_password(store, account_id).secret == MOVED
+    assert store.get_credential("badge", account_id) == badge
+    assert not store.replace_account(account, replace(account, epoch=1), new)
+    again = replace(new, details={ECHO: "scrypt:newer"})
+    assert store.replace_account(changed, replace(changed, epoch=2), again)
+    assert place.row(account_id, store).secret == "scrypt:newer"
+
+
+def test_a_first_password_comes_with_the_epoch(place: Place) -> None:
+    """A user whose column holds none gets one."""
+    store = place.store()
+    account_id = place.add(login="ada", secret="")
+    account = store.get_account(account_id)
+    assert account is not None
+    new = a_credential(key=account_id, subject=account_id, secret=MOVED, details={ECHO: "scrypt:new"})
+    assert store.replace_account(account, replace(account, epoch=1), new)
+    assert one_password(store, account_id).secret == MOVED
+
+
+def test_the_application_is_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that the application changes at the same moment stays, and the change is told to be lost."""
+    store = place.store()
+    account_id = place.add(login="ada", secret=HASH)
+    account = store.get_account(account_id)
+    assert account is not None
+    new = a_credential(key=account_id, subject=account_id, secret=MOVED, details={ECHO: "scrypt:new"})
+    monkeypatch.setattr(store._table, "replace_password", lambda *_: False)
+    assert not store.replace_account(account, replace(account, epoch=1), new)
+    assert place.row(account_id, store).secret == HASH
+
+
+def test_what_the_application_changes_counts_no_more(place: Place) -> None:
+    """A password that was read counts until the column holds another; in a better hash it is the same."""
+    store = place.store()
+    account_id = place.add(login="ada", secret=HASH)
+    read = one_password(store, account_id)
+    better = moved(store, account_id)
+    assert store.counts(read)
+    assert store.counts(better)
+    place.set(pw="scrypt:another")
+    assert not store.counts(read)
+    assert not store.counts(better)
+    assert store.counts(a_credential(kind="badge"))

@@ -264,7 +264,9 @@ class AccountContract(AccountRaces):
         store.add_account(other, theirs)
         for taken in (replace(mine, id="new", key=theirs.key), replace(mine, id=theirs.id, key="new")):
             with pytest.raises(StoreError):
-                store.replace_account(account, replace(account, epoch=1), replace(mine, secret="new"), taken)
+                store.replace_account(
+                    account, replace(account, epoch=1), replace(mine, created_at=NOW - timedelta(1)), taken
+                )
             assert store.get_account(account.id) == account
             assert list(store.list_credentials(account.id)) == [mine]
             assert list(store.list_credentials(other.id)) == [theirs]

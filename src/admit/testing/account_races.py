@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["AccountRaces", "added", "named"]
 
 _ROUNDS = 10
+_NEW, _AGAIN = "a new one", "the same once more"
 
 
 def added(store: AccountStore, *accounts: Account) -> list[Account]:
@@ -125,9 +126,8 @@ class AccountRaces(Contract):
             store.add_account(one, credential)
         moves = [
             [
-                methodcaller("replace_account", one, replace(one, epoch=1), _secret(one, "new")),
-                *[methodcaller("replace_credential", credential, replace(credential, secret="rehashed"))]
-                * (crew.size - 1),
+                methodcaller("replace_account", one, replace(one, epoch=1), _secret(one, _NEW)),
+                *[methodcaller("replace_credential", credential, replace(credential, secret=_AGAIN))] * (crew.size - 1),
             ]
             for one, credential in zip(accounts, old, strict=True)
         ]
@@ -135,7 +135,7 @@ class AccountRaces(Contract):
             assert is_changed
             written = store.get_credential("password", one.id)
             assert written is not None
-            assert written.secret == "new"
+            assert written.secret == _NEW
 
     def test_one_account_gets_the_name(self, opener: Opener, store: AccountStore, crew: Crew) -> None:
         """Of accounts that change to one name at once exactly one gets it, and the others keep theirs."""

@@ -47,7 +47,7 @@ _SUBJECT = re.compile(r'_\("([^"]+)"')
 _ASKED = {
     "close_account(": ("AccountClosed", "SessionEnded"),
     "ctx.admit(": ("AccountReopened", "LoggedIn", "LoginPending", "SessionEnded"),
-    "changes.tell(": ("PasswordChanged",),
+    "changes.write(": ("PasswordChanged",),
     "create_account(": ("AccountCreated",),
     "ctx.evict(": ("SessionEnded",),
     "ctx.confirm(": ("Reauthenticated", "SessionEnded"),

@@ -2,7 +2,7 @@
 
 A feature touches nothing else. It is a frozen dataclass whose fields are its settings, and its actions are methods
 marked by :func:`action`. To end a login it calls :meth:`Context.admit`; to send something out that may come back
-once, ``challenge()`` of :attr:`Context.gate`; to be a second factor it keeps a credential of its own kind and says
+once, ``challenge()`` of ``Context.gate``; to be a second factor it keeps a credential of its own kind and says
 ``second_factor = True``.
 """
 

@@ -95,7 +95,7 @@ class Gate(Issuing):
         """Begin a session for ``subject``, who has proven who they are, or say what is still missing.
 
         What was proven still counts once the session is there, or it is ended: nothing has ended the logins of the
-        account (:attr:`admit.model.Account.epoch`) since the request first read it. Without a request (:meth:`noting`)
+        account (``Account.epoch``) since the request first read it. Without a request (:meth:`noting`)
         that is said of the time since this was called, and of a half-done login since it began.
 
         Args:

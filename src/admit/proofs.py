@@ -4,7 +4,7 @@ A thief who signs in without pause has a sign-in under way at every moment: thei
 the password, and their session begins after all sessions were ended. So each request notes the epoch of an account when
 it first reads that account, or a credential of it, whatever it reads later; and a session, a challenge or a change that
 rests on a proof is good only if the account is still at that epoch. Features need do nothing for it: what
-:class:`admit.feature.Context` gives them as ``accounts`` and ``credentials`` takes the notes.
+:class:`admit.context.Context` gives them as ``accounts`` and ``credentials`` takes the notes.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ __all__ = ["Regaining"]
 
 
 class Regaining:
-    """The part of :class:`admit.feature.Context` that ends logins."""
+    """The part of :class:`admit.context.Context` that ends logins."""
 
     gate: Gate
     accounts: AccountStore

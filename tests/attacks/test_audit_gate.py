@@ -17,7 +17,7 @@ import pytest
 
 from admit import identifiers, tokens
 from admit.changing import change_account, outdated
-from admit.errors import InvalidChallenge, StoreError
+from admit.errors import InvalidChallenge, InvalidCredentials, StoreError
 from admit.features.account import AccountPages
 from admit.features.closing import Closing
 from admit.features.magic_link import MagicLink
@@ -29,6 +29,7 @@ from admit.features.password_reset import PasswordReset
 from admit.features.reauthenticate import Reauthenticate
 from admit.model import Account, Credential
 from admit.operations import close_account, lock_account, unlock_account
+from admit.proofs import Proofs
 from admit.stores.memory import MemoryStore
 from admit.stores.sql import SqlStore
 from tests.attacks.factors import Badge, Dongle, enroll
@@ -342,6 +343,51 @@ def test_158_nobody_is_refused_for_nothing(house: House, way: Any, change: Any) 
         assert browser.me().status_code == 200
 
     tried_at_each_call(house, way, change, check)
+
+
+@pytest.mark.parametrize(
+    ("change", "way", "verified"),
+    [
+        (password_change, by_password, True),
+        (password_reset, by_another_feature, True),
+        (denial, by_another_feature, True),
+        (lock, by_another_feature, True),
+        (closing, by_another_feature, True),
+        (another_feature, by_another_feature, True),
+        (confirmation_elsewhere, by_another_feature, False),
+    ],
+)
+def test_158_a_login_in_the_middle_of_a_change(house: House, change: Any, way: Any, *, verified: bool) -> None:
+    """A whole login between any two steps of what ends logins, and before it counts, is ended by one of the others."""
+    for at in range(1, _MOST):
+        account, browser = house.account(verified=verified), house.browser()
+        act, log_in = change(house, account), way(house, account, browser)
+        epochs = []
+
+        def meanwhile(account: Account = account, epochs: list[int] = epochs, log_in: Any = log_in) -> None:
+            epochs.append(house.standing(account).epoch)
+            log_in()
+
+        with house.steps.acting(aside(meanwhile), at):
+            act()
+        if house.steps.count < at:
+            return
+        assert house.standing(account).epoch == 1
+        assert epochs == [1] or browser.me().status_code == 401
+    pytest.fail("A change has more steps than are tried.")
+
+
+def test_158_a_reauthentication_of_a_session_that_stays(house: House) -> None:
+    """Where a change keeps the session that it was made in, a proof from before does not make that one fresh."""
+    account = house.account()
+    session = house.gate.admit(account.id, "password").session
+    proofs = Proofs(house.site.accounts.store)
+    proofs.note(account)
+    change_account(house.site.accounts.store, account.id, outdated, house.gate.events.telling())
+    with pytest.raises(InvalidCredentials) as caught:
+        house.gate.noting(proofs).reauthenticate(session, "badge")
+    assert caught.value.reason == "changed meanwhile"
+    assert house.living(account) == set()
 
 
 # -- changes on a proof ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from admit.features.password import Password
 from admit.features.registration import Registration
 from admit.flask import LoginManager, ModelAccounts, UserMixin, current_user, login_required, roles_required
 from admit.operations import create_account, new_account
+from tests.steps import Steps, aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,9 +79,9 @@ class Site:
         with self.app.app_context():
             self.base.metadata.create_all(self.engine())
             self.closing.callback(self.engine().dispose)
-        self.accounts = ModelAccounts(
-            self.session, self.user, **({"identifiers": ["username"], "password": "password"} | options)
-        )
+        watch = options.pop("watch", lambda store: store)
+        named: dict[str, Any] = {"identifiers": ["username"], "password": "password"}
+        self.accounts = watch(ModelAccounts(self.session, self.user, **(named | options)))
         self.closing.callback(self.accounts.close)
         self.manager = LoginManager(
             self.app, store=self.accounts, features=[Password(), *features], mail=self.mails.append
@@ -341,3 +342,37 @@ def test_the_tables_beside_are_brought_up_to_date(make: Callable[..., Site]) -> 
     site.start()
     result = site.app.test_cli_runner().invoke(args=["admit", "db", "upgrade"])
     assert result.output == "The tables are up to date.\n"
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_the_application_changes_a_password_during_a_login(make: Callable[..., Site], *, is_moved: bool) -> None:
+    """Whenever the application changes a hash in its column, nobody who was logging in by the old one stays in."""
+    site = make("sessionmaker")
+    site.app.config.update({f"ADMIT_THROTTLE_{name}_BURST": 1000 for name in ("PAIR", "ADDRESS", "ACCOUNT")})
+    site.app.config.update(ADMIT_STORE_NEAR_ENTRIES=0, ADMIT_PASSWORD_MEMORY_KIB=7168, ADMIT_PASSWORD_TIME_COST=5)
+    steps = Steps()
+    site.start(watch=steps.watched)
+    other = generate_password_hash("another one, by the old code", CHEAP)
+    for at in range(1, 60):
+        user_id = site.add(f"ada{at}")
+        name, browser = f"ada{at}", site.app.test_client()
+        if is_moved:
+            assert site.app.test_client().post("/api/account/sign-in", json=_login(name)).status_code == 200
+
+        def change(user_id: int = user_id) -> None:
+            with site.app.app_context(), sessionmaker(site.engine())() as session:
+                session.get(site.user, user_id).password = other
+                session.commit()
+
+        with steps.acting(aside(change), at):
+            answer = browser.post("/api/account/sign-in", json=_login(name))
+        if steps.count < at:
+            assert answer.status_code == 200
+            return
+        # What came after the login was let in is the application's own to end: it revokes what it wants to end.
+        assert answer.status_code == 401 or "counts" in steps.verbs
+    pytest.fail("A login has more steps than are tried.")
+
+
+def _login(name: str) -> dict[str, str]:
+    return {"identifier": name, "password": OLD}

@@ -35,6 +35,9 @@ def login_user(
     Where accounts have second factors, whoever has enrolled one stays out until it was asked for; where accounts can be
     locked and closed, so does whoever has one that is. One that was closed a short time ago is opened again.
 
+    With accounts, whatever ends their logins after this is called (another password, a lock) ends this one, too. What
+    is changed between your own check of a password and this call is not seen: check it as late as you can.
+
     Args:
         user: The application's user object.
         remember: Whether the login outlives the browser.

@@ -104,13 +104,16 @@ def test_181_a_login_that_dies_while_the_account_is_erased() -> None:
     assert site.accounts.stores.sessions.get_session(session.id) is None
 
 
-def test_181_letters_of_confirmation_without_end(new_site: Callable[..., Site]) -> None:
-    """Whoever asks to send the link again, for whichever addresses, may do so a few times in an hour."""
+@pytest.mark.parametrize(
+    ("path", "field"), [("/verify/request", "email"), ("/password-reset", "identifier"), ("/magic-link", "identifier")]
+)
+def test_181_letters_without_end(new_site: Callable[..., Site], path: str, field: str) -> None:
+    """Whoever asks for mails to whichever addresses, be it to send a link again, may do so a few times in an hour."""
     site = new_site(ADMIT_THROTTLE_REQUESTS_PER_HOUR=3)
     stranger = site.browser("198.51.100.66")
-    asked = [stranger.post("/verify/request", {"email": f"person{number}@people.example"}) for number in range(5)]
+    asked = [stranger.post(path, {field: f"person{number}@people.example"}) for number in range(5)]
     assert [answer.status_code for answer in asked] == [202, 202, 202, 429, 429]
-    assert site.browser("198.51.100.67").post("/verify/request", {"email": ADA}).status_code == 202
+    assert site.browser("198.51.100.67").post(path, {field: ADA}).status_code == 202
 
 
 def purged(site: Site, later: timedelta) -> int:

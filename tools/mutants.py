@@ -26,7 +26,7 @@ LIST = ROOT / "tools" / "mutants.toml"
 RESULTS = ROOT / "bench" / "results" / "mutants.md"
 #: How long the tests of one guard may take, in seconds. One that hangs can't be told from a machine that is busy.
 PATIENCE = 600
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 class Guard(NamedTuple):

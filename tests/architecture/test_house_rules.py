@@ -17,7 +17,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = [path for path in FILES if "migrations" not in path.parts]
 TESTS = sorted([*(ROOT / "tests").rglob("test_*.py"), *(SOURCE / "testing").rglob("*.py")])
 
-LONGEST_FILE = 300
+#: No class is cut into base classes to stay below it: a file that is one thing may be as long as that thing.
+LONGEST_FILE = 350
 
 #: Files that may be longer, each with the reason that a reader accepts.
 LONG_FILES: dict[str, str] = {

@@ -85,6 +85,14 @@ def test_a_guard_is_noticed_by_a_test_that_fails(code: int | None, said: str, ou
     assert mutants.judged(code, said)[0] is outcome
 
 
+@pytest.mark.parametrize("name", ["a.py::b", "a.py::b[a case]"])
+def test_the_test_that_fails_is_named_whole(name: str) -> None:
+    """The name of a case may have blanks."""
+    said = f"x\nFAILED {name}\n1 failed"
+    assert mutants.judged(1, said) == (Outcome.NOTICED, f"`{name}`")
+    assert mutants.judged(1, f"FAILED {name} - assert False")[1] == mutants.judged(1, said)[1]
+
+
 def test_the_command_refuses_a_name_that_it_does_not_know() -> None:
     """A name that no guard has is an error, and none is tried; the list can be shown."""
     command = [sys.executable, "tools/mutants.py"]

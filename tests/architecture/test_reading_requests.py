@@ -10,8 +10,9 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "admit"
 
-#: The file that bounds the head of a request, the file that bounds its body, and the one that bounds what proxies say.
-BOUNDED = {"flask/headers.py", "flask/bodies.py", "flask/proxies.py"}
+#: The file that bounds the head of a request, the file that bounds its body, the one that bounds what proxies say, and
+#: the one that notes when a request began, under a name that no client can set.
+BOUNDED = {"flask/headers.py", "flask/bodies.py", "flask/proxies.py", "flask/beginning.py"}
 FILES = sorted(path for path in SOURCE.rglob("*.py") if str(path.relative_to(SOURCE)) not in BOUNDED)
 
 #: What Flask's request parses without a bound, or gives as it came.

@@ -584,6 +584,19 @@ def test_166_a_closing_that_is_interrupted(breakable: House) -> None:
         assert account.closed_at is not None
 
 
+def test_166_two_closings_at_once(house: House) -> None:
+    """Of two who close one account at the same moment one does, and its owner is told once."""
+    for at in range(1, _MOST):
+        account = house.account()
+        first = closed_by_its_owner(house, account)
+        with house.steps.acting(aside(closing(house, account)), at):
+            first()
+        if house.steps.count < at:
+            return
+        assert house.standing(account).closed_at is not None
+        assert len(house.site.mails_to(account.label)) <= 1
+
+
 def test_166_a_lock_that_is_interrupted(breakable: House) -> None:
     """Whatever fails, the account that is locked once more has nobody in it."""
     for account, thief in interrupted(breakable, lock, lambda *_: None):

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from admit import identifiers
 from admit.erasure import erase_closed
 from admit.features.closing import Closing
+from admit.features.mail_verification import MailVerification
 from admit.stores.memory import MemoryStore
 from admit.testing import a_session
 from tests.attacks.conftest import ADA
-from tests.attacks.site import PASSWORD, all_features, make_site, put_before_verbs
+from tests.attacks.site import OTHER_PASSWORD, PASSWORD, all_features, make_site, put_before_verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from werkzeug.test import TestResponse
 
     from tests.attacks.site import Browser, Site
 
@@ -64,31 +69,56 @@ class Meeting:
         self.over.set()
 
 
-@pytest.mark.parametrize("verb", ["take_challenge", "replace_credential", "add_credential"])
-def test_181_a_login_meets_an_eviction(verb: str) -> None:
-    """A thief whose password was right a moment before the owner says that it was not them is out afterwards."""
-    store = Watched(MemoryStore())
+@pytest.fixture
+def store() -> Watched:
+    """Return a store whose verbs can be waited for."""
+    return Watched(MemoryStore())
+
+
+@pytest.fixture
+def site(store: Watched) -> Site:
+    """Return a site over it, on which Ada has logged in on a device of hers."""
     site = make_site(store)
     site.member(ADA)
     site.signed_in(ADA)
-    site.signed_in(ADA, at="198.51.100.66")
-    token = site.mailed_token(ADA, "new-device")
-    thief, owner, meeting = site.browser("198.51.100.66"), site.browser(), Meeting(verb)
+    return site
+
+
+def met(site: Site, store: Watched, verb: str, ends: Callable[[], TestResponse]) -> tuple[Browser, TestResponse]:
+    """Let a thief log in by the password while something ends all sessions; return their browser, and its answer."""
+    thief, meeting = site.browser("198.51.100.66"), Meeting(verb)
     store.before = meeting.before
     with ThreadPoolExecutor(1) as threads:
         login = threads.submit(meeting.log_in, thief)
         try:
             assert meeting.proven.wait(PATIENCE)
-            assert owner.post("/new-device", {"token": token}).json == {"next": "check_mail"}
+            answer = ends()
         finally:
             meeting.let_go_on()
         login.result()
+    return thief, answer
+
+
+@pytest.mark.parametrize("verb", ["take_challenge", "replace_credential", "add_credential"])
+def test_181_a_login_meets_an_eviction(site: Site, store: Watched, verb: str) -> None:
+    """A thief whose password was right a moment before the owner says that it was not them is out afterwards."""
+    site.signed_in(ADA, at="198.51.100.66")
+    body = {"token": site.mailed_token(ADA, "new-device")}
+    thief, answer = met(site, store, verb, lambda: site.browser().post("/new-device", body))
+    assert answer.json == {"next": "check_mail"}
     assert thief.me().status_code == 401
 
 
-def test_181_a_login_that_dies_while_the_account_is_erased() -> None:
+def test_181_a_login_meets_a_change_of_the_password(site: Site, store: Watched) -> None:
+    """A thief whose password was right a moment before its owner changes it is out afterwards."""
+    owner, body = site.signed_in(ADA), {"old_password": PASSWORD, "password": OTHER_PASSWORD}
+    thief, answer = met(site, store, "replace_credential", lambda: owner.post("/password", body))
+    assert answer.status_code == 200
+    assert thief.me().status_code == 401
+
+
+def test_181_a_login_that_dies_while_the_account_is_erased(store: Watched) -> None:
     """A process that dies with a login half-done, just when the account is erased, leaves no session behind."""
-    store = Watched(MemoryStore())
     site = make_site(store, [*all_features(), Closing()], ADMIT_CLOSING_GRACE=timedelta(days=14))
     account = site.member(ADA)
     assert site.signed_in(ADA).post("/close").status_code == 200
@@ -102,6 +132,27 @@ def test_181_a_login_that_dies_while_the_account_is_erased() -> None:
     assert purged(site, timedelta(days=15)) == 1
     assert site.accounts.stores.sessions.list_sessions(account.id) == []
     assert site.accounts.stores.sessions.get_session(session.id) is None
+
+
+def test_181_a_squatter_who_is_in_already(store: Watched) -> None:
+    """Where nobody has to confirm an address, whoever signed up with another's is out once its owner confirms it."""
+    features = [one for one in all_features() if one.name != "mail_verification"]
+    site = make_site(store, [*features, MailVerification(required=False)])
+    squatter = site.sign_up(ADA)
+    assert squatter.sign_in(ADA).status_code == 200
+    assert site.browser().post("/verify", {"token": site.token(ADA)}).status_code == 200
+    assert squatter.me().status_code == 401
+
+
+def test_181_an_address_that_was_changed_by_somebody_else(site: Site) -> None:
+    """A link to a new address is worthless once an operator has given the account another one than it was asked for."""
+    ada = site.signed_in(ADA)
+    assert ada.post("/mail-change", {"email": "countess@people.example"}).status_code == 202
+    token = site.mailed_token("countess@people.example", "mail-change/confirm")
+    account, given = site.account(ADA), replace(identifiers.email("given@people.example"), verified_at=site.clock())
+    assert site.accounts.store.replace_account(account, replace(account, identifiers=(given,)))
+    assert ada.post("/mail-change/confirm", {"token": token}).status_code in {401, 410}
+    assert site.account("given@people.example").id == account.id
 
 
 @pytest.mark.parametrize(

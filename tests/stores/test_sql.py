@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import column, create_engine, inspect, select, text
+from sqlalchemy import column, create_engine, event, inspect, select, text
 from sqlalchemy.pool import NullPool
 
 from admit.errors import ConfigurationError, StoreError
@@ -192,6 +192,15 @@ def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
     assert not third.is_current()
     assert third.get_account(account.id) == account
     third.close()
+
+
+def test_an_engine_that_begins_by_itself(tmp_path: Path) -> None:
+    """An engine of the application's whose transactions begin as SQLAlchemy advises for SQLite is upgraded, too."""
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    without_epochs(SqlStore(engine))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    assert SqlStore(engine).is_current()
+    engine.dispose()
 
 
 def test_the_version_that_is_noted_is_the_last_one() -> None:

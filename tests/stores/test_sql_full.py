@@ -41,7 +41,7 @@ class FullStore(SqlStore):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         database: Any = self._database
-        connect = database._writers._connect
+        connect = database._connect
 
         def limited() -> sqlite3.Connection:
             connection: sqlite3.Connection = connect()
@@ -49,7 +49,7 @@ class FullStore(SqlStore):
                 connection.execute("PRAGMA max_page_count = 1")
             return connection
 
-        database._writers._connect = limited
+        database._connect = limited
 
     def fill(self) -> None:
         """Let there be no room, and no page that is free."""

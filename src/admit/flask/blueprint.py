@@ -206,9 +206,9 @@ def _call(
     return action.function(bound.feature, ctx, form=form, **arguments)
 
 
-def _refuse_long(arguments: Iterable[str]) -> None:
+def _refuse_long(arguments: Iterable[object]) -> None:
     """Refuse parts of a path that are longer than any token or id; a browser would be told to keep them."""
-    if any(len(one) > _LONGEST_ARGUMENT for one in arguments):
+    if any(len(str(one)) > _LONGEST_ARGUMENT for one in arguments):
         raise NotFound
 
 

@@ -86,7 +86,7 @@ def read_form(request: Request) -> dict[str, str]:
     for name in request.files:
         raise MalformedBody({name: Text("It is a file, which this does not take.")})
     found = {name: values[0] for name, values in fields.items()}
-    vars(request)[_POSTED] = found
+    vars(request)[_POSTED] = dict(found)  # the caller takes out what is no field of an action
     return found
 
 

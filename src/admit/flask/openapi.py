@@ -195,10 +195,9 @@ def _parameters(action: Action) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": _PART} for name in action.arguments
     ]
     if _logs_in(action) or action.goes_on:
-        schema: dict[str, Any] = {"type": "string", "enum": ["bearer"]}
         named = " and ".join([TOKEN_HEADER] * _logs_in(action) + [PENDING_HEADER] * action.goes_on)
-        words = f"Asks for tokens in headers ({named}), and not in cookies."
-        parameters.append({"name": CARRIER, "in": "header", "description": words, "schema": schema})
+        words = f"`bearer` asks for tokens in headers ({named}), and not in cookies; another value asks for nothing."
+        parameters.append({"name": CARRIER, "in": "header", **_header(words)})
     if action.goes_on:
         words = f"What an earlier answer had in its header {PENDING_HEADER}, from a client without cookies."
         parameters.append({"name": PENDING_HEADER, "in": "header", **_header(words)})

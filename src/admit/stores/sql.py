@@ -92,6 +92,8 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
             self.create()
             if self._noted_version() < HEAD:  # a file of an earlier version of Admit
                 self.upgrade()
+            # What is open at a fork stays open in the child, and SQLite counts it there as a lock that the child has.
+            self._database.close_idle()
 
     # -- tables ----------------------------------------------------------------------------------
 

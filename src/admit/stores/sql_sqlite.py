@@ -118,15 +118,14 @@ class SqliteDatabase:
         with self.transaction() as run:
             for statement in statements:
                 run(statement)
-        # What is open at a fork stays open in the child, and SQLite counts it there as a lock that the child has.
-        self._close_idle()
 
     def close(self) -> None:
         """Stop the thread and close the connections."""
         self.changes.stop()
-        self._close_idle()
+        self.close_idle()
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
+        """Close the connections that no thread is using."""
         self._readers.close()
         self._writers.close()
 

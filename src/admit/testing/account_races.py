@@ -135,7 +135,7 @@ class AccountRaces(Contract):
             assert is_changed
             written = store.get_credential("password", one.id)
             assert written is not None
-            assert written.secret == _NEW
+            assert written == replace(_secret(one, _NEW), id=written.id, revision=written.revision)
 
     def test_one_account_gets_the_name(self, opener: Opener, store: AccountStore, crew: Crew) -> None:
         """Of accounts that change to one name at once exactly one gets it, and the others keep theirs."""

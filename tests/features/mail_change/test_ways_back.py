@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit import tokens
+from admit.errors import IdentifierTaken
 from admit.features.mail_change import MailChange, MailRestored
 from admit.model import Credential
 from admit.operations import close_account
@@ -221,6 +222,18 @@ def test_back_in_the_last_moment(site: Site, monkeypatch: pytest.MonkeyPatch) ->
         return read(account_id)
 
     monkeypatch.setattr(site.store, "get_account", used_before_it_is_read)
+    assert press(site.client(), back) == 401
+    assert address(site) == NEW
+
+
+def test_the_old_address_is_taken_at_the_last_moment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose old address becomes another account's while they go back is told that it is."""
+    back = changed(site, logged_in(site, "json"))
+
+    def taken(*_: object) -> bool:
+        raise IdentifierTaken
+
+    monkeypatch.setattr(site.store, "replace_account", taken)
     assert press(site.client(), back) == 401
     assert address(site) == NEW
 

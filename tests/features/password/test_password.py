@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from admit import tokens
+from admit import identifiers, tokens
 from admit.errors import InvalidInput, Overloaded, StoreError
 from admit.events import LoggedIn, LoginFailed
 from admit.features.password import Password, PasswordChanged
@@ -446,3 +446,15 @@ def test_a_breached_one(face: str) -> None:
     log_in(client)
     assert client.send("/password", old_password=OLD, password=NEW).status_code == 422
     assert client.send("/password", old_password=OLD, password=NEW + " again").status_code == 200
+
+
+def test_an_account_without_an_address(site: Site) -> None:
+    """Who has only a user name changes the password, and no mail is made for it."""
+    account = site.store.find_account(ADA.lower())
+    assert account is not None
+    site.store.replace_account(account, replace(account, identifiers=(identifiers.username("ada"),)))
+    client = site.client()
+    log_in(client, "ada")
+    sent = len(site.mails)
+    assert client.send("/password", old_password=OLD, password=NEW).status_code == 200
+    assert len(site.mails) == sent

@@ -207,7 +207,7 @@ class Password(Feature):
         account = ctx.demand_account()
         session, attempt = ctx.demand_session(), self._attempt(ctx, account)
         if self._proves(ctx, account, form.old_password, attempt):
-            ended = changes.write(ctx, account, self.enroll(ctx, account, form.password), keep=session.id)
+            ended = changes.write(ctx, account, self.enroll(ctx, account, form.password))
         elif self._was_interrupted(ctx, session) and self._proves(ctx, account, form.password, attempt):
             ended = changes.settle(ctx, account, keep=session.id)
             changes.notify(ctx, account)
@@ -265,7 +265,7 @@ class Password(Feature):
 
     def replace(self, ctx: Context, account: Account, credential: Credential) -> None:
         """Make ``credential`` the one that counts; all sessions end, and the owner is told."""
-        changes.write(ctx, account, credential)
+        changes.write(ctx, account, credential, stays=False)
 
     # -- steps -------------------------------------------------------------------------------------
 

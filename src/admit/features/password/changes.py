@@ -48,8 +48,8 @@ class Verified(NamedTuple):
             ctx.credentials.replace_credential(self.credential, new)
 
 
-def write(ctx: Context, account: Account, credential: Credential, *, keep: str | None = None) -> int:
-    """Keep a password, and tell its owner; return how many sessions ended, which is all but the one to keep.
+def write(ctx: Context, account: Account, credential: Credential, *, stays: bool = True) -> int:
+    """Keep a password, and tell its owner; return how many sessions ended: all, but for this one if it ``stays``.
 
     Sessions end before it counts. They may be in another store than the passwords: where that one is down nothing has
     changed, and the owner, who is told so, tries again. The other way round a thief would stay.
@@ -58,6 +58,7 @@ def write(ctx: Context, account: Account, credential: Credential, *, keep: str |
         InvalidCredentials: Somebody else has ended the logins of the account since this request has read it.
         StoreError: A store did not answer; if the password was written all the same, its owner was told.
     """
+    keep = ctx.session.id if ctx.session is not None and stays else None
     ended = ctx.gate.revoke_all(account.id, keep=keep, by="password")
     ctx.devices.forget(account.id)
     told = ctx.gate.events.telling(PasswordChanged(at=ctx.now, subject=account.id, ended=ended))

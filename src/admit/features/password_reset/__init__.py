@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from admit import identifiers
-from admit.errors import InvalidChallenge, InvalidCredentials, LockedAccount, Text
+from admit.errors import InvalidChallenge, InvalidCredentials, LockedAccount, StoreError, Text
 from admit.events import Event
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Token, action
 from admit.findings import at_most
@@ -146,11 +146,16 @@ class PasswordReset(Feature):
                 ctx.end_logins(account, by=self.name)
         except InvalidCredentials as error:
             raise InvalidChallenge(reason=error.reason) from error
-        finally:
-            if ctx.proofs.epoch_of(account.id) != epoch:
-                ctx.publish(PasswordWasReset(at=ctx.now, subject=account.id))
+        except StoreError:
+            if ctx.proofs.epoch_of(account.id) != epoch:  # it was done, and something after it was not
+                self._tell(ctx, account)
+            raise
+        self._tell(ctx, account)
         ctx.keeps["link"] = ""
         return Reply(Chosen(), page="password_reset/chosen")
+
+    def _tell(self, ctx: Context, account: Account) -> None:
+        ctx.publish(PasswordWasReset(at=ctx.now, subject=account.id))
 
     def _link(self, ctx: Context, account: Account) -> str:
         return ctx.url("password_reset.choose", token=ctx.gate.challenge(self.name, account.id, self.lifetime))

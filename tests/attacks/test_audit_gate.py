@@ -443,6 +443,19 @@ def test_158_the_epoch_of_a_challenge_is_kept(house: House) -> None:
         house.gate.take("something", token)
 
 
+def test_158_a_login_that_reads_a_credential_only(house: House) -> None:
+    """A feature that finds people by a credential, as one for passkeys does, lets nobody in by what was ended since."""
+    account = house.account()
+    with house.site.app.test_request_context(base_url=ORIGIN):
+        ctx = house.site.accounts.context()
+        found = ctx.credentials.get_credential("password", account.id)
+        assert found is not None
+        change_account(house.site.accounts.store, account.id, outdated, house.gate.events.telling())
+        with pytest.raises(InvalidCredentials):
+            ctx.admit(found.subject, "passkey", frozenset())
+    assert house.living(account) == set()
+
+
 # -- links and logins -----------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ the session is in the store: a change is seen there (:mod:`admit.proofs`), or it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
 from admit.admission import Admission
-from admit.errors import AdmitError, InvalidChallenge
+from admit.errors import AdmitError, InvalidChallenge, StoreError
 from admit.events import LoggedIn, LoginFailed, LoginPending, Reauthenticated
 from admit.issuing import Issuing
 from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
@@ -91,6 +92,7 @@ class Gate(Issuing):
         duration: timedelta | None = None,
         fresh: bool = True,
         of_account: bool = False,
+        waits: bool = False,
     ) -> Admitted | Pending:
         """Begin a session for ``subject``, who has proven who they are, or say what is still missing.
 
@@ -109,6 +111,8 @@ class Gate(Issuing):
             duration: How long a remembered session lives, used or not, instead of what the settings say.
             fresh: Whether the person has proven it just now.
             of_account: Whether the subject has to be an account, and one that is gone meanwhile gets no session.
+            waits: Whether the session ends after a minute unless it is kept (:meth:`keep`) or used: for who has more
+                to do before the client is answered. One that takes the place of another always waits for its first use.
 
         Raises:
             InvalidChallenge: The half-done login is unknown, too old, done already, or somebody else's.
@@ -132,7 +136,18 @@ class Gate(Issuing):
             details = _lasting_as(remember=remember, duration=duration)
             return self._postpone(subject, proven, needs, client, details, epoch)
         new = self._new_session(subject, proven, client, remember=remember, duration=duration)
-        return self._begin(new, method, replacing, proofs, of_account=of_account)
+        return self._begin(new, method, replacing, proofs, of_account=of_account, waits=waits)
+
+    def keep(self, admitted: Admitted) -> Session:
+        """Let a session that waits live for as long as it should: its client is about to be given the token.
+
+        Where that can't be noted, the client has a minute to use it, as after replacing another.
+        """
+        if admitted.waits:
+            with suppress(StoreError):
+                kept = rotation.confirmed(admitted.session, self._clock())
+                return kept if self.store.replace_secret(admitted.session, kept) else admitted.session
+        return admitted.session
 
     def _new_session(
         self,
@@ -160,19 +175,23 @@ class Gate(Issuing):
             client=client,
         )
 
-    def _begin(
-        self, new: Session, method: str, replacing: Session | None, proofs: Proofs, *, of_account: bool
+    def _begin(  # noqa: PLR0913 -- what a beginning is made of
+        self, new: Session, method: str, replacing: Session | None, proofs: Proofs, *, of_account: bool, waits: bool
     ) -> Admitted:
         now, subject, client = new.created_at, new.subject, new.client
         session, token = rotation.with_first_secret(new, now)
         login = LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client)
         # A login with the right credentials begins a session even if the old one has just been ended.
         told = self._replace(replacing, session, now, login) if replacing else None
+        has_replaced = told is not None
         if told is None:
+            # Where nobody may be refused it begins whole. Else it waits: nobody has its token if something fails now.
+            if not waits and not self.admission.has_accounts:
+                session = rotation.confirmed(session, now)
             with self.events.telling(login) as told:
                 self.store.add_session(session)
         try:
-            has_reopened = self.admission.enter(
+            reopened = self.admission.enter(
                 subject,
                 method,
                 proofs,
@@ -183,15 +202,25 @@ class Gate(Issuing):
         except AdmitError as refusal:
             self._refuse_entry(session, method, refusal.reason)
             raise
-        self._enforce_cap(session, now)
+        except StoreError:
+            self._drop(session)
+            raise
+        if reopened is None:  # or all others have ended
+            self._enforce_cap(session, now)
         told.publish(login)
-        return Admitted(session, token, has_reopened)
+        admitted = Admitted(session, token, reopened, waits=not has_replaced and policy.is_unused(session))
+        return admitted if waits else replace(admitted, session=self.keep(admitted), waits=False)
 
     def _refuse_entry(self, session: Session, method: str, reason: str) -> None:
         """End a session that has just begun, and tell why nobody was let in."""
         now, subject = session.created_at, session.subject
         self._end(session, EndReason.REVOKED, now, by="admission")
         self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=session.client))
+
+    def _drop(self, session: Session) -> None:
+        """End a session that has just begun and that nobody will get. If that fails too, it ends after a minute."""
+        with suppress(StoreError):
+            self._end(session, EndReason.REVOKED, session.created_at, by="admission")
 
     # -- second factors --------------------------------------------------------------------------
 
@@ -237,7 +266,8 @@ class Gate(Issuing):
         """Replace a living session by one with one proof more; ``None`` if it has ended meanwhile.
 
         Both of its times begin anew (NIST SP 800-63B-4, section 5.2). Of proofs of one kind the latest is kept. As with
-        :meth:`admit`, what was proven still counts once the new session is there, or both are ended.
+        :meth:`admit`, what was proven still counts once the new session is there, or both are ended; and unless the new
+        one is used within a minute it has ended, for its token may have been lost on the way.
 
         Raises:
             InvalidCredentials: The account was changed after the proof was read.
@@ -267,6 +297,9 @@ class Gate(Issuing):
             self.admission.stay(new.subject, method, proofs)
         except AdmitError as refusal:
             self._refuse_entry(new, method, refusal.reason)
+            raise
+        except StoreError:
+            self._drop(new)
             raise
         told.publish(proven)
         return Admitted(new, token)

@@ -117,7 +117,7 @@ class Sessions:
             return Resumed()
         reason = policy.end_reason(session, now)
         if reason is not None:
-            return self._refuse(session, reason, session.expires_at)
+            return self._refuse(session, reason, policy.ends_by(session))
         if standing is Standing.CURRENT:
             return self._advance(session, secret, now)
         if standing is Standing.PREDECESSOR:
@@ -242,7 +242,7 @@ class Sessions:
         if session is None:
             return self.store.get_ending(session_id)
         reason = policy.end_reason(session, self._clock())
-        return None if reason is None else Ending(reason, session.expires_at)
+        return None if reason is None else Ending(reason, policy.ends_by(session))
 
     def purge(self, *, batch: int = 1000) -> int:
         """Remove at most ``batch`` sessions and endings whose time is over; return how many were."""

@@ -6,7 +6,6 @@ the session is in the store: a change is seen there (:mod:`admit.proofs`), or it
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -36,8 +35,6 @@ __all__ = ["Gate"]
 # What a half-done login is as a challenge, and how long one may take to complete it.
 _LOGIN = "login"
 _PENDING = timedelta(minutes=10)
-# How many sessions one login ends at most, where an account has many of a time without a limit.
-_SURPLUS = 500
 
 
 class Gate(Issuing):
@@ -138,17 +135,6 @@ class Gate(Issuing):
         new = self._new_session(subject, proven, client, remember=remember, duration=duration)
         return self._begin(new, method, replacing, proofs, of_account=of_account, waits=waits)
 
-    def keep(self, admitted: Admitted) -> Session:
-        """Let a session that waits live for as long as it should: its client is about to be given the token.
-
-        Where that can't be noted, the client has a minute to use it, as after replacing another.
-        """
-        if admitted.waits:
-            with suppress(StoreError):
-                kept = rotation.confirmed(admitted.session, self._clock())
-                return kept if self.store.replace_secret(admitted.session, kept) else admitted.session
-        return admitted.session
-
     def _new_session(
         self,
         subject: str,
@@ -216,11 +202,6 @@ class Gate(Issuing):
         now, subject = session.created_at, session.subject
         self._end(session, EndReason.REVOKED, now, by="admission")
         self.events.publish(LoginFailed(at=now, subject=subject, method=method, reason=reason, client=session.client))
-
-    def _drop(self, session: Session) -> None:
-        """End a session that has just begun and that nobody will get. If that fails too, it ends after a minute."""
-        with suppress(StoreError):
-            self._end(session, EndReason.REVOKED, session.created_at, by="admission")
 
     # -- second factors --------------------------------------------------------------------------
 
@@ -313,18 +294,6 @@ class Gate(Issuing):
             return None
         told.publish(ended)
         return told
-
-    def _enforce_cap(self, new: Session, now: datetime) -> None:
-        most = self.settings.max_per_user
-        if most is None:
-            return
-        listed = self.store.list_sessions(new.subject, limit=most + _SURPLUS)
-        if len(listed) < most + _SURPLUS:
-            listed = [one for one in listed if policy.is_alive(one, now)]
-        # All logins that race agree on the order, so that two of them never end each other. One that finds
-        # itself among the oldest stays all the same: there may be one too many until the next login.
-        living = sorted(listed, key=lambda one: (one.created_at, one.id == new.id))
-        self._end_some([one for one in living[:-most] if one.id != new.id], EndReason.CAP, now)
 
 
 def _lasting_as(*, remember: bool, duration: timedelta | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
-    from admit.model import Session
+    from admit.model import Admitted, Session
     from admit.store import SessionStore
     from admit.tokens import Token
 
@@ -169,6 +170,17 @@ class Sessions:
             self.store.forget(session_id)
         return self.store.get_session(session_id)
 
+    def keep(self, admitted: Admitted) -> Session:
+        """Let a session that waits live for as long as it should: its client is about to be given the token.
+
+        Where that can't be noted, the client has a minute to use it, as after replacing another.
+        """
+        if admitted.waits:
+            with suppress(StoreError):
+                kept = rotation.confirmed(admitted.session, self._clock())
+                return kept if self.store.replace_secret(admitted.session, kept) else admitted.session
+        return admitted.session
+
     def needs_touch(self, session: Session) -> bool:
         """Tell whether the use of the session is to be noted: at most once in ``touch_every``."""
         return policy.needs_touch(session, self._clock(), self.settings.touch_every)
@@ -223,6 +235,11 @@ class Sessions:
         if ended:
             told.publish()
         return ended
+
+    def _drop(self, session: Session) -> None:
+        """End a session that has just begun and that nobody will get. If that fails too, it ends after a minute."""
+        with suppress(StoreError):
+            self._end(session, EndReason.REVOKED, session.created_at, by="admission")
 
     # -- telling ---------------------------------------------------------------------------------
 

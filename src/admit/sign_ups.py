@@ -49,7 +49,6 @@ __all__ = [
 
 #: What an invitation is among the challenges, and its use among the credentials.
 INVITATION = "invitation"
-
 #: How many sign-ups with one address wait at a time, and of those from one network.
 _MOST, _MOST_OF_NETWORK = 50, 5
 

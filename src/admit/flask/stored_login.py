@@ -210,7 +210,7 @@ class StoredLogin:
             # What the client held before. Perhaps a thief has rotated its secret, and is out now.
             with store_trouble():
                 self.gate.revoke(stay.outdated.id, reason=EndReason.REPLACED)
-        stay.session, stay.outdated, stay.token, stay.clear = admitted.session, None, admitted.token, False
+        stay.session, stay.outdated, stay.token, stay.clear = self.gate.keep(admitted), None, admitted.token, False
         # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
         stay.clear_remember_cookie = stay.carrier == "cookie" and remember.presented_cookie() is not None
         self._settle_later(stay)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     Act = Callable[[], Any]
 
+#: Where the button of a link's page is, if not where the link is.
+_BUTTONS = {"password-reset": "password-reset/choose", "magic-link": "magic-link/use"}
+
 __all__ = ["CHANGES", "HELD", "Person", "Street", "unlock"]
 
 
@@ -83,6 +86,8 @@ class Person:
         """Log in where changes are made."""
         self.here = self.let_in()
         self.waiting, self.back = "", ""
+        #: The status of the page of the link that was opened last.
+        self.page = 0
 
     @property
     def account(self) -> Account:
@@ -122,6 +127,13 @@ class Person:
         moved = browser.post("/mail-change/confirm", {"token": self.mailed("mail-change/confirm", target)})
         assert moved.status_code == 200, moved.text
         return self.mailed("mail-change/undo", old)
+
+
+def _opened(person: Person, browser: Browser, kind: str, token: str, body: dict[str, str]) -> Any:
+    """Open a link's page and press its button, by JSON; the status of the page is noted."""
+    page = browser.send("GET", f"/account/{kind}/{token}", follow_redirects=True)
+    person.page = 401 if page.request.path.endswith("/sign-in") else page.status_code
+    return browser.post(f"/{_BUTTONS.get(kind, kind)}", {"token": token, **body})
 
 
 # -- what is held: each makes it, and returns what tries it ---------------------------------------
@@ -169,7 +181,7 @@ def magic_link(person: Person) -> Act:
     browser = person.browser()
     browser.post("/magic-link", {"identifier": person.label})
     token = person.mailed("magic-link")
-    return lambda: browser.post("/magic-link/use", {"token": token})
+    return lambda: _opened(person, browser, "magic-link", token, {})
 
 
 def magic_code(person: Person) -> Act:
@@ -183,17 +195,15 @@ def magic_code(person: Person) -> Act:
 def reset_link(person: Person) -> Act:
     """A link to choose a new password."""
     person.browser().post("/password-reset", {"identifier": person.label})
-    token = person.mailed("password-reset")
-    return lambda: person.browser().post(
-        "/password-reset/choose", {"token": token, "password": "amber kettles hum tonight"}
-    )
+    token, body = person.mailed("password-reset"), {"password": "amber kettles hum tonight"}
+    return lambda: _opened(person, person.browser(), "password-reset", token, body)
 
 
 def confirmation_link(person: Person) -> Act:
     """A link that confirms the address of an account."""
     person.browser().post("/verify/request", {"email": person.label})
     token = person.mailed("verify")
-    return lambda: person.browser().post("/verify", {"token": token})
+    return lambda: _opened(person, person.browser(), "verify", token, {})
 
 
 def waiting_sign_up(person: Person) -> Act:
@@ -214,7 +224,7 @@ def mail_change_link(person: Person) -> Act:
     def attempt() -> Any:
         if browser.me().status_code != 200 and _is_there(person):
             person.log_in(browser)
-        return browser.post("/mail-change/confirm", {"token": token})
+        return _opened(person, browser, "mail-change/confirm", token, {})
 
     return attempt
 
@@ -223,13 +233,13 @@ def way_back(person: Person) -> Act:
     """The link by which an old address takes a change of the address back."""
     token = person.move(f"moved-{person.target}")
     person.here = person.let_in()
-    return lambda: person.browser().post("/mail-change/undo", {"token": token})
+    return lambda: _opened(person, person.browser(), "mail-change/undo", token, {})
 
 
 def denial_link(person: Person) -> Act:
     """The link that says of a login that it was somebody else's."""
     token = _told_of(person)
-    return lambda: person.browser().post("/new-device", {"token": token})
+    return lambda: _opened(person, person.browser(), "new-device", token, {})
 
 
 def pending_login(person: Person) -> Act:

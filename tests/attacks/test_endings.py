@@ -95,6 +95,8 @@ def test_021_036_040_what_ends_what(streets: Streets, held: str, change: str, wo
         unlock(person)()
         found = "asks" if standing(attempt()) == "lives" else "ends"
     assert found == word
+    # Where it is a link, its page says the same as its button.
+    assert not person.page or (person.page == 200) == (word != "ends")
 
 
 def standing(answer: Any) -> str:

@@ -65,6 +65,21 @@ class Issuing(Sessions):
         gate._proofs = proofs  # noqa: SLF001 -- a copy of our own
         return gate
 
+    def from_first(self, subject: str) -> Self:
+        """Return this gate for what was proven before anything has ended the logins of a subject's account.
+
+        For a proof that knows of no epoch, such as a cookie that another program has made: it counts until something
+        ends the logins of the account for the first time.
+
+        Args:
+            subject: Whom the proof is about.
+
+        .. versionadded:: 0.2
+        """
+        proofs = self._noted()
+        proofs.note_first(subject)
+        return self.noting(proofs)
+
     def _noted(self) -> Proofs:
         """Return the notes of the request, or new ones: then nothing is known of what was read before the call."""
         if self._proofs is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit import tokens
+from admit.changing import outdated
 from admit.errors import (
     ConfigurationError,
     InvalidChallenge,
@@ -25,6 +26,8 @@ from admit.stores.memory import MemoryStore
 from admit.testing import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from admit.errors import (
         AdmitError,
     )
@@ -125,6 +128,25 @@ def test_a_half_done_login_of_somebody_else(site: Site) -> None:
         site.gate.admit("bob", "code", HAVE, pending=begun.token)
     assert site.store.count_sessions() == 0
     assert admitted(site.gate.admit("ada", "code", HAVE, pending=begun.token))
+
+
+def test_a_half_done_login_that_was_overtaken(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where logins are ended while a login is found to lack a factor, that login goes no further."""
+    account = site.add()
+    site.enroll("code")
+    listed = site.store.list_credentials
+
+    def meanwhile(subject: str) -> Sequence[Credential]:
+        standing = site.store.get_account(subject)
+        assert standing is not None
+        assert site.store.replace_account(standing, outdated(standing))
+        return listed(subject)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.store, "list_credentials", meanwhile)
+        begun = pending(site.gate.admit(account.id, "password", KNOW))
+    with pytest.raises(InvalidChallenge):
+        site.gate.pending(begun.token)
 
 
 def test_it_has_to_be_completed_in_time(site: Site) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Barrier, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,17 @@ from admit.testing import Clock
 from tests.contested import Contested
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from admit.model import Account
+
+
+class Unending(MemoryStore):
+    """A store that ends no sessions."""
+
+    def delete_sessions(self, *_given: Any, **_options: Any) -> int:
+        """Fail."""
+        raise StoreError
 
 
 class House:
@@ -106,6 +116,17 @@ def test_locking(house: House) -> None:
     with pytest.raises(InvalidChallenge):
         house.gate.take("password_reset", link)
     house.gate.admit(account.id, "password")
+
+
+@pytest.mark.parametrize(("shut", "kind"), [(lock_account, AccountLocked), (close_account, AccountClosed)])
+def test_what_was_done_is_told_whatever_fails_after_it(shut: Callable[..., int], kind: type[Event]) -> None:
+    """Where the sessions can't be ended, the account is locked or closed all the same, and that is told."""
+    house = House(Unending())
+    account = house.account()
+    with pytest.raises(StoreError):
+        shut(house.gate, house.store, account.id, at=house.clock())
+    assert house.told[-1] == kind(at=house.clock(), subject=account.id)
+    assert house.store.get_account(account.id).epoch == 1
 
 
 def test_locking_again(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from tools.mutants import Guard, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = mutants.guards()
+AUDITED = re.findall(r"^\| (\d+) \|", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
 CODE = "def is_adult(age):\n    return age >= 18\n"
 TEST = "from code_of_ours import is_adult\n\n\ndef test_it():\n    assert is_adult(40)\n{more}"
 GUARD = Guard("age", "attack 0", "src/code_of_ours.py", "age >= 18", "True", ("test_it.py",))
@@ -27,6 +29,18 @@ def test_a_guard_is_where_the_list_says(guard: Guard) -> None:
 def test_names_of_guards_differ() -> None:
     """No two guards have one name, by which `--only` finds them."""
     assert len({one.name for one in LISTED}) == len(LISTED)
+
+
+@pytest.mark.parametrize("number", AUDITED)
+def test_what_an_audit_found_is_guarded(number: str) -> None:
+    """Each line of "What an audit found" in docs/security.md has a guard in the list."""
+    assert f"attack {number}" in {one.against for one in LISTED}
+
+
+def test_faults_of_several_processes_are_guarded() -> None:
+    """Each fault that the list explains at its beginning has a guard, and no other is named."""
+    explained = re.findall(r"\b(D\d+) ", mutants.LIST.read_text().partition("[[guard]]")[0])
+    assert set(explained) == {one.against for one in LISTED if not one.against.startswith("attack ")}
 
 
 @pytest.fixture

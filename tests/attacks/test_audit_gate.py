@@ -431,15 +431,29 @@ def test_158_what_could_not_be_voided(house: House, way: Any) -> None:
 def test_158_the_epoch_of_a_challenge_is_kept(house: House) -> None:
     """A challenge carries the epoch at which the request that issued it had read the account."""
     account = house.account()
+    change_account(house.site.accounts.store, account.id, outdated, house.gate.events.telling())
     with house.site.app.test_request_context(base_url=ORIGIN):
         ctx = house.site.accounts.context()
         ctx.accounts.get_account(account.id)
         change_account(house.site.accounts.store, account.id, outdated, house.gate.events.telling())
         token = ctx.gate.challenge("something", account.id, timedelta(hours=1))
     kept: Challenge = house.site.accounts.stores.challenges.get_challenge(token.partition(".")[0])
-    assert (kept.epoch, house.standing(account).epoch) == (0, 1)
+    assert (kept.epoch, house.standing(account).epoch) == (1, 2)
     with pytest.raises(InvalidChallenge):
         house.gate.take("something", token)
+
+
+def test_158_a_login_that_reads_a_credential_only(house: House) -> None:
+    """A feature that finds people by a credential, as one for passkeys does, lets nobody in by what was ended since."""
+    account = house.account()
+    with house.site.app.test_request_context(base_url=ORIGIN):
+        ctx = house.site.accounts.context()
+        found = ctx.credentials.get_credential("password", account.id)
+        assert found is not None
+        change_account(house.site.accounts.store, account.id, outdated, house.gate.events.telling())
+        with pytest.raises(InvalidCredentials):
+            ctx.admit(found.subject, "passkey", frozenset())
+    assert house.living(account) == set()
 
 
 # -- links and logins -----------------------------------------------------------------------------

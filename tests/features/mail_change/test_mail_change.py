@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit import identifiers
-from admit.errors import ConfigurationError, IdentifierTaken
+from admit.errors import ConfigurationError, IdentifierTaken, InvalidChallenge
 from admit.feature import can_regain
 from admit.features.mail_change import MailChange, MailChanged
 from admit.model import Identifier, IdentifierKind
@@ -104,6 +104,17 @@ def test_once_and_in_time(site: Site, face: str) -> None:
     site.pass_time(hours=24)
     assert press(logged_in(site, face, NEW), late) == 401
     assert address(site) == NEW
+
+
+def test_what_could_not_be_voided(site: Site) -> None:
+    """A link of before the change, such as one that went to the old address, opens nothing though it is still kept."""
+    client = logged_in(site, "json")
+    link, older = ask(site, client), site.gate.challenge("recovering", "ada", timedelta(hours=1))
+    kept = site.store.get_challenge(older.partition(".")[0])
+    assert press(client, link) == 200
+    site.store.add_challenge(kept)
+    with pytest.raises(InvalidChallenge):
+        site.gate.take("recovering", older)
 
 
 def test_one_of_two_changes(site: Site, face: str) -> None:

@@ -27,6 +27,7 @@ from bench import (
     rotation,
     scale,
     stores,
+    takeovers,
 )
 from bench.rounds import added, interleave, stay_on_one_core
 
@@ -45,6 +46,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=150, help="rounds a case (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (default: %(default)s)")
     parser.add_argument("--rotations", type=int, default=1000, help="rotations of one session (default: %(default)s)")
+    parser.add_argument(
+        "--rounds-each", type=int, default=200, help="takeovers: rounds a change (default: %(default)s)"
+    )
+    parser.add_argument("--src", type=Path, help="takeovers: other code that serves; nothing is written down")
     parser.add_argument("--minutes", type=float, default=10, help="load, faults: how long (default: %(default)s)")
     parser.add_argument("--clients", type=int, default=16, help="load: how many visit at once (default: %(default)s)")
     parser.add_argument("--huge", action="store_true", help="scale: ten million sessions in PostgreSQL too (10 GB)")
@@ -221,6 +226,17 @@ def run_faults(minutes: float) -> bool:
     return faults.is_good(found)
 
 
+def run_takeovers(rounds: int, src: Path | None) -> bool:
+    """Let a thief sign in without pause while their victim throws them out; tell whether nobody stayed in."""
+    found = []
+    for one in takeovers.measure(rounds, src or takeovers.SRC):
+        print(takeovers.row(one), flush=True)
+        found.append(one)
+    if src is None:
+        report.write_text("takeovers", takeovers.table(found), command=report.command_line(), at=datetime.now(UTC))
+    return all(one.is_good for one in found)
+
+
 def run_enumeration() -> None:
     """Ask in pairs for somebody and for nobody, and compare the answers and their times."""
     with stores.folder() as folder:
@@ -281,6 +297,7 @@ RUNS: dict[str, Callable[[argparse.Namespace], bool | None]] = {
     "observing": lambda options: run_observing(options.rounds, options.requests) <= observing.TARGET,
     "load": lambda options: run_load(options.clients, options.minutes),
     "faults": lambda options: run_faults(options.minutes),
+    "takeovers": lambda options: run_takeovers(options.rounds_each, options.src),
 }
 
 

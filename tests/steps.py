@@ -20,6 +20,7 @@ class Steps:
         #: The verbs that were called before it acted.
         self.verbs: list[str] = []
         self._at: int | None = None
+        self._lasts = False
         self._act: Callable[[], object] = fail
 
     def watched(self, store: Any) -> Any:
@@ -27,9 +28,9 @@ class Steps:
         return _Watched(store, self._before)
 
     @contextmanager
-    def acting(self, act: Callable[[], object], at: int) -> Iterator[None]:
-        """Count calls from now on, and act before the one with this number, the first being 1."""
-        self.count, self.verbs, self._at, self._act = 0, [], at, act
+    def acting(self, act: Callable[[], object], at: int, *, lasting: bool = False) -> Iterator[None]:
+        """Count calls from now on, and act before the one with this number, the first being 1, or from that one on."""
+        self.count, self.verbs, self._at, self._act, self._lasts = 0, [], at, act, lasting
         try:
             yield
         finally:
@@ -41,10 +42,12 @@ class Steps:
         self.count += 1
         if self.count < self._at:
             self.verbs.append(verb)
-        if self.count == self._at:
+        if self.count == self._at or (self._lasts and self.count > self._at):
             at, self._at = self._at, None
-            self._act()
-            self._at = at
+            try:
+                self._act()
+            finally:
+                self._at = at
 
 
 def fail() -> None:

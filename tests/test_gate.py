@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,7 @@ def test_reauthentication_replaces(site: Site) -> None:
     admitted = site.gate.reauthenticate(stale, "totp", frozenset({Factor.HAVE}))
     assert admitted is not None
     fresh = site.session(admitted.token)
-    assert fresh == admitted.session
+    assert fresh == replace(admitted.session, confirmed_at=site.clock())
     assert site.gate.is_fresh(fresh)
     assert [proof.method for proof in fresh.authentications] == ["password", "totp"]
     assert fresh.ends_at == site.clock() + timedelta(days=7)

@@ -11,9 +11,11 @@ from admit.adopting import Adopting
 from admit.changing import change_account, outdated
 from admit.errors import InvalidCredentials
 from admit.events import Events
-from admit.model import ECHO
+from admit.gate import Gate
+from admit.model import ECHO, Admitted
 from admit.proofs import NotingAccounts, Proofs, noting_credentials
 from admit.store import AccountStore, CredentialStore
+from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 from admit.testing.samples import NOW, a_credential, an_account
 
@@ -176,6 +178,22 @@ def test_what_is_no_account() -> None:
     """Whoever is no account of ours is at the first epoch, and nothing is read where there are no accounts."""
     assert Proofs(None).epoch_of("somebody") == Proofs(MemoryStore()).epoch_of("somebody") == 0
     assert Proofs(MemoryStore()).epoch_of("") == 0
+
+
+def test_what_was_proven_at_first() -> None:
+    """What was proven before anything has ended logins counts until something does, and an epoch read before stays."""
+    store = MemoryStore()
+    account = store.add_account(an_account("ada"))
+    gate = Gate(store, stores=open_stores(store))
+    assert isinstance(gate.from_first(account.id).admit(account.id, "login"), Admitted)
+    change_account(store, account.id, outdated, gate.events.telling())
+    with pytest.raises(InvalidCredentials):
+        gate.from_first(account.id).admit(account.id, "login")
+    assert isinstance(gate.from_first("somebody").admit("somebody", "login"), Admitted)
+    proofs = Proofs(store)
+    assert proofs.epoch_of(account.id) == 1
+    proofs.note_first(account.id)
+    assert proofs.epoch_of(account.id) == 1
 
 
 def test_all_other_verbs_are_those_of_the_store(store: Owned) -> None:

@@ -10,7 +10,6 @@ the two.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from admit.changing import change_account
@@ -57,6 +56,11 @@ class Admission:
         self.verified_only = verified_only
         self.grace = grace
 
+    @property
+    def has_accounts(self) -> bool:
+        """Whether there are accounts that a login may be refused for."""
+        return self._accounts is not None
+
     def is_over(self, account: Account) -> bool:
         """Tell whether an account is closed for good: it has the face of one that never was."""
         if account.closed_at is None:
@@ -88,8 +92,8 @@ class Admission:
         is_proven: bool,
         of_account: bool,
         end_others: Callable[[], object],
-    ) -> bool:
-        """Let the subject of a new session in, and tell whether that has opened their account again.
+    ) -> Account | None:
+        """Let the subject of a new session in, and return their account if that has opened it again.
 
         Args:
             subject: Whom the session is about.
@@ -107,18 +111,24 @@ class Admission:
             StoreError: The store did not answer.
         """
         if self._accounts is None:
-            return False
-        let_in = partial(self._let_in, is_proven=is_proven, method=method, proofs=proofs, end_others=end_others)
+            return None
+        reopened: Account | None = None
+
+        def let_in(account: Account) -> Account | None:
+            nonlocal reopened
+            reopened = self._let_in(account, is_proven=is_proven, method=method, proofs=proofs, end_others=end_others)
+            return reopened
+
         told = self._events.telling(AccountReopened(at=self._clock(), subject=subject, method=method))
         try:
-            has_reopened = change_account(self._accounts, subject, let_in, told)
+            change_account(self._accounts, subject, let_in, told)
         except NotFound as error:
             if of_account:
                 raise InvalidCredentials(reason="the account is gone") from error
-            return False
-        if has_reopened:
+            return None
+        if reopened is not None:
             told.publish()
-        return has_reopened
+        return reopened
 
     def stay(self, subject: str, method: str, proofs: Proofs) -> None:
         """Let the subject of a session that has just been replaced stay in.

@@ -119,9 +119,9 @@ class Challenges:
         """Take a challenge that somebody has shown to be theirs: exactly one caller gets it."""
         return self._store.take_challenge(challenge_id)
 
-    def put_back(self, challenge: Challenge) -> None:
-        """Keep a challenge that was taken for something that then could not be done."""
-        self._store.add_challenge(challenge)
+    def is_kept(self, challenge_id: str) -> bool:
+        """Tell whether nobody has taken a challenge yet."""
+        return self._store.get_challenge(challenge_id) is not None
 
     def void(self, subject: str, *, kind: str | None = None) -> int:
         """Make the subject's challenges worthless, of one kind or all; return how many there were."""

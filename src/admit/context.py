@@ -150,6 +150,7 @@ class Context(Regaining):
             client=self.client,
             remember=remember,
             of_account=True,
+            waits=True,
         )
         if isinstance(become, Pending):
             self.pending = become

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from admit import policy, rotation, tokens
 from admit.admission import Admission
-from admit.errors import AdmitError, InvalidChallenge
+from admit.errors import AdmitError, InvalidChallenge, StoreError
 from admit.events import LoggedIn, LoginFailed, LoginPending, Reauthenticated
 from admit.issuing import Issuing
 from admit.model import Admitted, Authentication, Client, Ending, EndReason, Pending, Session
@@ -35,8 +35,6 @@ __all__ = ["Gate"]
 # What a half-done login is as a challenge, and how long one may take to complete it.
 _LOGIN = "login"
 _PENDING = timedelta(minutes=10)
-# How many sessions one login ends at most, where an account has many of a time without a limit.
-_SURPLUS = 500
 
 
 class Gate(Issuing):
@@ -91,6 +89,7 @@ class Gate(Issuing):
         duration: timedelta | None = None,
         fresh: bool = True,
         of_account: bool = False,
+        waits: bool = False,
     ) -> Admitted | Pending:
         """Begin a session for ``subject``, who has proven who they are, or say what is still missing.
 
@@ -109,6 +108,8 @@ class Gate(Issuing):
             duration: How long a remembered session lives, used or not, instead of what the settings say.
             fresh: Whether the person has proven it just now.
             of_account: Whether the subject has to be an account, and one that is gone meanwhile gets no session.
+            waits: Whether the session ends after a minute unless it is kept (:meth:`keep`) or used: for who has more
+                to do before the client is answered. One that takes the place of another always waits for its first use.
 
         Raises:
             InvalidChallenge: The half-done login is unknown, too old, done already, or somebody else's.
@@ -132,7 +133,7 @@ class Gate(Issuing):
             details = _lasting_as(remember=remember, duration=duration)
             return self._postpone(subject, proven, needs, client, details, epoch)
         new = self._new_session(subject, proven, client, remember=remember, duration=duration)
-        return self._begin(new, method, replacing, proofs, of_account=of_account)
+        return self._begin(new, method, replacing, proofs, of_account=of_account, waits=waits)
 
     def _new_session(
         self,
@@ -160,19 +161,23 @@ class Gate(Issuing):
             client=client,
         )
 
-    def _begin(
-        self, new: Session, method: str, replacing: Session | None, proofs: Proofs, *, of_account: bool
+    def _begin(  # noqa: PLR0913 -- what a beginning is made of
+        self, new: Session, method: str, replacing: Session | None, proofs: Proofs, *, of_account: bool, waits: bool
     ) -> Admitted:
         now, subject, client = new.created_at, new.subject, new.client
         session, token = rotation.with_first_secret(new, now)
         login = LoggedIn(at=now, subject=subject, session_id=session.id, method=method, client=client)
         # A login with the right credentials begins a session even if the old one has just been ended.
         told = self._replace(replacing, session, now, login) if replacing else None
+        has_replaced = told is not None
         if told is None:
+            # Where nobody may be refused it begins whole. Else it waits: nobody has its token if something fails now.
+            if not waits and not self.admission.has_accounts:
+                session = rotation.confirmed(session, now)
             with self.events.telling(login) as told:
                 self.store.add_session(session)
         try:
-            has_reopened = self.admission.enter(
+            reopened = self.admission.enter(
                 subject,
                 method,
                 proofs,
@@ -183,9 +188,14 @@ class Gate(Issuing):
         except AdmitError as refusal:
             self._refuse_entry(session, method, refusal.reason)
             raise
-        self._enforce_cap(session, now)
+        except StoreError:
+            self._drop(session)
+            raise
+        if reopened is None:  # or all others have ended
+            self._enforce_cap(session, now)
         told.publish(login)
-        return Admitted(session, token, has_reopened)
+        admitted = Admitted(session, token, reopened, waits=not has_replaced and policy.is_unused(session))
+        return admitted if waits else replace(admitted, session=self.keep(admitted), waits=False)
 
     def _refuse_entry(self, session: Session, method: str, reason: str) -> None:
         """End a session that has just begun, and tell why nobody was let in."""
@@ -237,7 +247,8 @@ class Gate(Issuing):
         """Replace a living session by one with one proof more; ``None`` if it has ended meanwhile.
 
         Both of its times begin anew (NIST SP 800-63B-4, section 5.2). Of proofs of one kind the latest is kept. As with
-        :meth:`admit`, what was proven still counts once the new session is there, or both are ended.
+        :meth:`admit`, what was proven still counts once the new session is there, or both are ended; and unless the new
+        one is used within a minute it has ended, for its token may have been lost on the way.
 
         Raises:
             InvalidCredentials: The account was changed after the proof was read.
@@ -268,6 +279,9 @@ class Gate(Issuing):
         except AdmitError as refusal:
             self._refuse_entry(new, method, refusal.reason)
             raise
+        except StoreError:
+            self._drop(new)
+            raise
         told.publish(proven)
         return Admitted(new, token)
 
@@ -280,18 +294,6 @@ class Gate(Issuing):
             return None
         told.publish(ended)
         return told
-
-    def _enforce_cap(self, new: Session, now: datetime) -> None:
-        most = self.settings.max_per_user
-        if most is None:
-            return
-        listed = self.store.list_sessions(new.subject, limit=most + _SURPLUS)
-        if len(listed) < most + _SURPLUS:
-            listed = [one for one in listed if policy.is_alive(one, now)]
-        # All logins that race agree on the order, so that two of them never end each other. One that finds
-        # itself among the oldest stays all the same: there may be one too many until the next login.
-        living = sorted(listed, key=lambda one: (one.created_at, one.id == new.id))
-        self._end_some([one for one in living[:-most] if one.id != new.id], EndReason.CAP, now)
 
 
 def _lasting_as(*, remember: bool, duration: timedelta | None) -> dict[str, str]:

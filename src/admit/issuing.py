@@ -1,12 +1,14 @@
-"""What the gate sends out and takes back, at the epoch that a request has noted."""
+"""What the gate sends out and takes back, at the epoch that a request has noted, and how many sessions there are."""
 
 from __future__ import annotations
 
 from copy import copy
 from typing import TYPE_CHECKING, Self
 
+from admit import policy
 from admit.challenges import Challenges
 from admit.errors import ConfigurationError
+from admit.model import EndReason
 from admit.proofs import Proofs
 from admit.sessions import Sessions
 
@@ -15,15 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from admit.events import Events
-    from admit.model import Challenge
+    from admit.model import Challenge, Session
     from admit.settings import SessionSettings
     from admit.store import SessionStore, Stores
 
 __all__ = ["Issuing"]
 
+# How many sessions one login ends at most, where an account has many of a time without a limit.
+_SURPLUS = 500
+
 
 class Issuing(Sessions):
-    """Issues challenges and takes them back.
+    """Issues challenges and takes them back, and makes room for new sessions.
 
     Args:
         store: Where sessions are kept.
@@ -59,6 +64,21 @@ class Issuing(Sessions):
         gate = copy(self)
         gate._proofs = proofs  # noqa: SLF001 -- a copy of our own
         return gate
+
+    def from_first(self, subject: str) -> Self:
+        """Return this gate for what was proven before anything has ended the logins of a subject's account.
+
+        For a proof that knows of no epoch, such as a cookie that another program has made: it counts until something
+        ends the logins of the account for the first time.
+
+        Args:
+            subject: Whom the proof is about.
+
+        .. versionadded:: 0.2
+        """
+        proofs = self._noted()
+        proofs.note_first(subject)
+        return self.noting(proofs)
 
     def _noted(self) -> Proofs:
         """Return the notes of the request, or new ones: then nothing is known of what was read before the call."""
@@ -104,3 +124,17 @@ class Issuing(Sessions):
             InvalidChallenge: There is none of this kind, or not any more.
         """
         return self.challenges.take(kind, token)
+
+    # -- making room -----------------------------------------------------------------------------
+
+    def _enforce_cap(self, new: Session, now: datetime) -> None:
+        most = self.settings.max_per_user
+        if most is None:
+            return
+        listed = self.store.list_sessions(new.subject, limit=most + _SURPLUS)
+        if len(listed) < most + _SURPLUS:
+            listed = [one for one in listed if policy.is_alive(one, now)]
+        # All logins that race agree on the order, so that two of them never end each other. One that finds
+        # itself among the oldest stays all the same: there may be one too many until the next login.
+        living = sorted(listed, key=lambda one: (one.created_at, one.id == new.id))
+        self._end_some([one for one in living[:-most] if one.id != new.id], EndReason.CAP, now)

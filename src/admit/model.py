@@ -98,7 +98,7 @@ class Session:
 
     ``idle`` is how long the session lives without being used and ``ends_at`` when it ends however
     much it is used. ``rotated_at`` is when the present secret was made; ``confirmed_at`` is when the
-    client first used it (``None`` until then).
+    client first used it (``None`` until then), or was given the first one where it held no session before.
     """
 
     id: str
@@ -119,7 +119,7 @@ class Session:
 
     @property
     def expires_at(self) -> datetime:
-        """When the session ends unless it is used before."""
+        """When the session ends unless it is used before: one that waits for its client, by :mod:`admit.policy`."""
         return min(self.seen_at + self.idle, self.ends_at)
 
     @property
@@ -144,12 +144,19 @@ class Ending:
 class Admitted:
     """A login that ended in a session, and the token for the client: shown once, kept nowhere.
 
-    ``has_reopened`` says whether the account had been closed, and is open again for it.
+    ``reopened`` is the account if it had been closed, and is open again for it. ``waits`` says that the session ends
+    after a minute unless :meth:`admit.gate.Gate.keep` is called, or the token is used.
     """
 
     session: Session
     token: str = field(repr=False)
-    has_reopened: bool = False
+    reopened: Account | None = None
+    waits: bool = False
+
+    @property
+    def has_reopened(self) -> bool:
+        """Whether the account had been closed, and is open again for it."""
+        return self.reopened is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 __all__ = [
     "assurance",
     "end_reason",
+    "ends_by",
     "is_alive",
     "is_fresh",
     "is_theft",
+    "is_unused",
     "is_within_grace",
     "missing",
     "needs_rotation",
@@ -30,17 +32,35 @@ __all__ = [
 #: second server when the first one has been silent for a minute.
 _UNDER_WAY = timedelta(minutes=2)
 
+#: How long a session that nobody has used yet waits for its client.
+_UNUSED = timedelta(minutes=1)
+
 
 def is_alive(session: Session, now: datetime) -> bool:
     """Tell whether the session's time is not over."""
-    return now < session.expires_at
+    return now < ends_by(session)
+
+
+def is_unused(session: Session) -> bool:
+    """Tell whether the session waits for its client: its token has not come back, nor is it known to be on its way."""
+    return session.confirmed_at is None and not session.nonce
+
+
+def ends_by(session: Session) -> datetime:
+    """Return when the session ends unless it is used before.
+
+    One that waits for its client has a minute: if the response with its token was lost, nobody will ever use it.
+    """
+    if is_unused(session):
+        return min(session.expires_at, session.created_at + _UNUSED)
+    return session.expires_at
 
 
 def end_reason(session: Session, now: datetime) -> EndReason | None:
     """Return which of its two times a session ran out of, or ``None`` while it lives."""
     if is_alive(session, now):
         return None
-    return EndReason.ABSOLUTE if session.ends_at <= session.expires_at else EndReason.IDLE
+    return EndReason.ABSOLUTE if session.ends_at <= ends_by(session) else EndReason.IDLE
 
 
 def is_fresh(session: Session, now: datetime, within: timedelta) -> bool:

@@ -59,6 +59,10 @@ class Proofs:
         if account is not None:
             self._epochs.setdefault(account.id, account.epoch)
 
+    def note_first(self, subject: str) -> None:
+        """Note that something was proven before anything has ended the logins of this subject's account."""
+        self._epochs.setdefault(subject, 0)
+
     def has(self, subject: str) -> bool:
         """Tell whether an epoch of this subject's account is noted."""
         return subject in self._epochs

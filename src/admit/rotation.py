@@ -10,6 +10,10 @@ bring an old secret for no fault of its own. What an old secret means:
   the first to rotate is out when the owner signs in.
 * An older secret, superseded by two, is a copy: the client that it was given to has used later ones. The session ends
   for everybody, and :class:`admit.events.SessionStolen` is published.
+
+A session that takes the place of another is no successor of this kind: the token of the old one opens nothing, or a
+copy of it would get the new one. If the response with the new token is lost, the person signs in again, and the session
+that nobody can use ends after a minute (:func:`admit.policy.is_unused`).
 """
 
 from __future__ import annotations
@@ -47,14 +51,17 @@ def standing(session: Session, secret: str) -> Standing:
 
 
 def with_first_secret(session: Session, now: datetime) -> tuple[Session, str]:
-    """Return the session with a secret of its own, and the token for the client: shown once, kept nowhere."""
+    """Return the session with a secret of its own, and the token for the client: shown once, kept nowhere.
+
+    It waits for the client to use it (:func:`confirmed`).
+    """
     secret = tokens.first_secret(session.seed)
-    session = replace(session, secret_hash=tokens.hash_secret(secret), rotated_at=now, confirmed_at=now)
+    session = replace(session, secret_hash=tokens.hash_secret(secret), rotated_at=now, confirmed_at=None)
     return session, str(tokens.Token(session.id, secret))
 
 
 def confirmed(session: Session, now: datetime) -> Session:
-    """Return the session after its client has used the present secret."""
+    """Return the session after its client has used the present secret, or was given the first one."""
     return replace(session, confirmed_at=now)
 
 

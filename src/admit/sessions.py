@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
-    from admit.model import Session
+    from admit.model import Admitted, Session
     from admit.store import SessionStore
     from admit.tokens import Token
 
@@ -117,7 +118,7 @@ class Sessions:
             return Resumed()
         reason = policy.end_reason(session, now)
         if reason is not None:
-            return self._refuse(session, reason, session.expires_at)
+            return self._refuse(session, reason, policy.ends_by(session))
         if standing is Standing.CURRENT:
             return self._advance(session, secret, now)
         if standing is Standing.PREDECESSOR:
@@ -168,6 +169,17 @@ class Sessions:
         if isinstance(self.store, Caching):
             self.store.forget(session_id)
         return self.store.get_session(session_id)
+
+    def keep(self, admitted: Admitted) -> Session:
+        """Let a session that waits live for as long as it should: its client is about to be given the token.
+
+        Where that can't be noted, the client has a minute to use it, as after replacing another.
+        """
+        if admitted.waits:
+            with suppress(StoreError):
+                kept = rotation.confirmed(admitted.session, self._clock())
+                return kept if self.store.replace_secret(admitted.session, kept) else admitted.session
+        return admitted.session
 
     def needs_touch(self, session: Session) -> bool:
         """Tell whether the use of the session is to be noted: at most once in ``touch_every``."""
@@ -224,6 +236,11 @@ class Sessions:
             told.publish()
         return ended
 
+    def _drop(self, session: Session) -> None:
+        """End a session that has just begun and that nobody will get. If that fails too, it ends after a minute."""
+        with suppress(StoreError):
+            self._end(session, EndReason.REVOKED, session.created_at, by="admission")
+
     # -- telling ---------------------------------------------------------------------------------
 
     def sessions_of(self, subject: str, *, limit: int | None = None) -> list[Session]:
@@ -242,7 +259,7 @@ class Sessions:
         if session is None:
             return self.store.get_ending(session_id)
         reason = policy.end_reason(session, self._clock())
-        return None if reason is None else Ending(reason, session.expires_at)
+        return None if reason is None else Ending(reason, policy.ends_by(session))
 
     def purge(self, *, batch: int = 1000) -> int:
         """Remove at most ``batch`` sessions and endings whose time is over; return how many were."""

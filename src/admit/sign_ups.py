@@ -11,13 +11,13 @@ with it counts only where it was set up: confirmed from anywhere else, the accou
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from admit import codes, identifiers, origins, tokens
-from admit.errors import AdmitError, IdentifierTaken, InvalidChallenge, InvalidInput, StoreError, Text
+from admit.errors import IdentifierTaken, InvalidChallenge, InvalidInput, StoreError, Text
 from admit.model import Account, Credential, Identifier, IdentifierKind
 from admit.operations import create_account
 from admit.origins import KIND
@@ -25,7 +25,7 @@ from admit.throttle import network
 from admit.tokens import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from admit.codes import Mailed
@@ -39,16 +39,16 @@ __all__ = [
     "Waiting",
     "at_link",
     "complete",
+    "forget_invitation",
     "here",
     "keep",
+    "make",
     "may_wait",
     "nothing",
-    "using_invitation",
 ]
 
-#: What an invitation is among the challenges.
+#: What an invitation is among the challenges, and its use among the credentials.
 INVITATION = "invitation"
-
 #: How many sign-ups with one address wait at a time, and of those from one network.
 _MOST, _MOST_OF_NETWORK = 50, 5
 
@@ -170,8 +170,7 @@ def complete(ctx: Context, waiting: Waiting, *, username: str | None = None) -> 
     """
     account = _confirmed(ctx, waiting, username)
     new = ctx.accounts.get_account(account.id) or _made(ctx, waiting, account)
-    if waiting.sign_up.invitation:
-        ctx.gate.challenges.claim(waiting.sign_up.invitation)
+    forget_invitation(ctx, waiting.sign_up)
     if ctx.gate.challenges.claim(waiting.challenge.id) is None:
         raise InvalidChallenge(reason="used at the same moment")
     for feature in ctx.features.values():
@@ -179,22 +178,33 @@ def complete(ctx: Context, waiting: Waiting, *, username: str | None = None) -> 
     return new
 
 
-@contextmanager
-def using_invitation(ctx: Context, sign_up: SignUp) -> Generator[None]:
-    """Use up the invitation of a sign-up, if it takes one, unless what is done in the block fails.
+def make(ctx: Context, sign_up: SignUp, account: Account, *credentials: Credential) -> Account:
+    """Make an account, and use up the invitation of its sign-up with it, if it takes one.
+
+    What has used it up is kept with the account, in one step: there is one account for an invitation, and none is used
+    up without. So nothing is lost where this is interrupted before, and nothing is to be had where it is after.
 
     Raises:
-        InvalidChallenge: It is used.
+        IdentifierTaken: Another account has one of its names.
+        InvalidChallenge: The invitation is used.
     """
-    taken = ctx.gate.challenges.claim(sign_up.invitation) if sign_up.invitation else None
-    if sign_up.invitation and taken is None:
-        raise InvalidChallenge(reason="the invitation is used")
+    used = _use_of(ctx, sign_up.invitation, account)
     try:
-        yield
-    except (AdmitError, StoreError):
-        if taken is not None:
-            ctx.gate.challenges.put_back(taken)
+        made = create_account(
+            ctx.gate, ctx.accounts, account, *credentials, *used, method=sign_up.method, by_owner=True
+        )
+    except (IdentifierTaken, StoreError):
+        _refuse_used(ctx, sign_up.invitation)
         raise
+    forget_invitation(ctx, sign_up)
+    return made
+
+
+def forget_invitation(ctx: Context, sign_up: SignUp) -> None:
+    """Forget the invitation of a sign-up, if it takes one. That may fail: its use is noted with the account."""
+    if sign_up.invitation:
+        with suppress(StoreError):
+            ctx.gate.challenges.claim(sign_up.invitation)
 
 
 def may_wait(ctx: Context, key: str, lifetime: timedelta) -> bool:
@@ -227,13 +237,30 @@ def _confirmed(ctx: Context, waiting: Waiting, username: str | None) -> Account:
 def _made(ctx: Context, waiting: Waiting, account: Account) -> Account:
     _refuse_taken(ctx, waiting, account)
     credentials = waiting.sign_up.credentials if waiting.is_kept else ()
-    method = waiting.sign_up.method
-    with using_invitation(ctx, waiting.sign_up):
-        try:
-            return create_account(ctx.gate, ctx.accounts, account, *credentials, method=method, by_owner=True)
-        except IdentifierTaken:
-            _refuse_taken(ctx, waiting, account)
-            raise
+    try:
+        return make(ctx, waiting.sign_up, account, *credentials)
+    except IdentifierTaken:
+        _refuse_taken(ctx, waiting, account)
+        raise
+
+
+def _use_of(ctx: Context, invitation: str, account: Account) -> tuple[Credential, ...]:
+    """Return what notes that an account has used an invitation up; nothing if it takes none.
+
+    Raises:
+        InvalidChallenge: Another account has, or the invitation is gone.
+    """
+    if not invitation:
+        return ()
+    _refuse_used(ctx, invitation)
+    if not ctx.gate.challenges.is_kept(invitation):
+        raise InvalidChallenge(reason="the invitation is used")
+    return (Credential(tokens.new_id(), INVITATION, invitation, account.id, "", created_at=ctx.now),)
+
+
+def _refuse_used(ctx: Context, invitation: str) -> None:
+    if invitation and ctx.credentials.get_credential(INVITATION, invitation) is not None:
+        raise InvalidChallenge(reason="the invitation is used")
 
 
 def _refuse_taken(ctx: Context, waiting: Waiting, account: Account) -> None:

@@ -37,7 +37,7 @@ from tests.attacks.site import ORIGIN, OTHER_PASSWORD, PASSWORD, make_site
 from tests.steps import Steps, aside, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from admit.model import Challenge
     from tests.attacks.site import Browser, Site
@@ -57,7 +57,7 @@ def features() -> list[Any]:
 class House:
     """A site over stores whose calls are counted, and people on it."""
 
-    def __init__(self, *stores: Any) -> None:
+    def __init__(self, *stores: Any, more: Iterable[Any] = ()) -> None:
         self.steps = Steps()
         watched = [self.steps.watched(one) for one in stores]
         store = watched[0] if len(watched) == 1 else tuple(watched)
@@ -65,7 +65,7 @@ class House:
         many = dict.fromkeys(("pair", "address", "account"), 100_000)
         bursts = {f"ADMIT_THROTTLE_{name.upper()}_BURST": burst for name, burst in many.items()}
         hourly = {f"ADMIT_THROTTLE_{name}_PER_HOUR": 100_000 for name in ("REQUESTS", "MAILS")}
-        self.site: Site = make_site(store, features(), ADMIT_STORE_NEAR_ENTRIES=0, **bursts, **hourly)
+        self.site: Site = make_site(store, [*features(), *more], ADMIT_STORE_NEAR_ENTRIES=0, **bursts, **hourly)
         self.gate = self.site.accounts.keeper.gate
         self.password = self.site.accounts.features["password"]
         self.hash = self.password.hasher.hash(PASSWORD)

@@ -10,6 +10,7 @@ import flask_login
 import pytest
 from flask import Flask, Response, session
 
+from admit.changing import change_account, outdated
 from admit.errors import ConfigurationError, StoreError
 from admit.events import Events, SessionStolen
 from admit.flask import (
@@ -556,6 +557,19 @@ def test_a_remember_cookie_of_somebody_who_is_gone() -> None:
     site.login_manager.user_loader(lambda _: None)
     assert who(site.client(remember_token=flask_login_cookie("key", "ada"))) is None
     assert site.login_manager.sessions.count() == 0
+
+
+def test_a_remember_cookie_of_before_logins_were_ended() -> None:
+    """A remember cookie lets nobody in once the logins of its account were ended, and is asked once."""
+    site = Site(SECRET_KEY="key")
+    account = site.store.add_account(an_account("ada"))
+    other = site.store.add_account(an_account("grace"))
+    change_account(site.store, account.id, outdated, site.login_manager.sessions.gate.events.telling())
+    client = site.client(remember_token=flask_login_cookie("key", account.id))
+    assert who(client) is None
+    assert client.get_cookie("remember_token") is None
+    assert site.login_manager.sessions.of(account.id) == []
+    assert who(site.client(remember_token=flask_login_cookie("key", other.id))) == other.id
 
 
 @pytest.mark.parametrize("state", ["locked_at", "closed_at"])

@@ -13,7 +13,7 @@ from admit.flask.context import request_globals, the_request
 from admit.flask.cookies import DEVICES, PENDING, KeptCookie
 from admit.flask.headers import header
 from admit.flask.languages import best_language
-from admit.flask.stored_login import store_trouble
+from admit.flask.outages import store_trouble
 from admit.known_devices import KnownDevices
 from admit.throttle import Throttle
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flask import has_request_context
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from admit.errors import Overloaded
+from admit.errors import Overloaded, StoreError
 from admit.flask.context import request_globals, the_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
-__all__ = ["log_outage", "remedy_for", "unavailable"]
+__all__ = ["log_outage", "remedy_for", "store_trouble", "unavailable"]
 
 #: Seconds after which a client that met a store that is down may try again.
 _RETRY_AFTER = 2
@@ -79,6 +80,15 @@ def unavailable(error: Exception) -> ServiceUnavailable:
     """Return the answer to a request whose store does not answer, and log why."""
     log_outage(error)
     return ServiceUnavailable(retry_after=_RETRY_AFTER)
+
+
+@contextmanager
+def store_trouble() -> Generator[None]:
+    """Turn a store that does not answer into a 503: nobody is logged out by it, and nobody let in."""
+    try:
+        yield
+    except StoreError as error:
+        raise unavailable(error) from error
 
 
 def log_outage(error: BaseException) -> None:

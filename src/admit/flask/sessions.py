@@ -11,7 +11,8 @@ from admit import device_names
 from admit.flask.clients import client
 from admit.flask.context import real_object
 from admit.flask.current import active_login_manager
-from admit.flask.stored_login import store_trouble, stored_keeper, whole
+from admit.flask.outages import store_trouble
+from admit.flask.stored_login import stored_keeper, whole
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

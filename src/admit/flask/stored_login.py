@@ -6,7 +6,7 @@ response has to carry (a new token, a cookie to clear) is noted on the way and s
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,11 @@ from admit.flask.context import configured, request_globals, the_request
 from admit.flask.cookies import PENDING, vary_by_cookie
 from admit.flask.loaders import call_loader
 from admit.flask.members import user_of
-from admit.flask.outages import unavailable
+from admit.flask.outages import store_trouble, unavailable
 from admit.flask.signals import user_loaded_from_cookie
 from admit.model import EndReason, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from datetime import timedelta
 
     from flask import Request, Response
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from admit.gate import Gate
     from admit.model import Admitted, Ending, Session
 
-__all__ = ["Stay", "StoredLogin", "store_trouble", "stored_keeper", "whole"]
+__all__ = ["Stay", "StoredLogin", "stored_keeper", "whole"]
 
 _CLEAR_SITE = '"cookies", "storage"'
 
@@ -145,8 +144,10 @@ class StoredLogin:
 
     # -- changing --------------------------------------------------------------------------------
 
-    def start(self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool) -> bool:
-        """Log the user with this id in; the session that the client held ends.
+    def start(
+        self, user_id: Any, *, remembered: bool, duration: timedelta | None, fresh: bool, gate: Gate | None = None
+    ) -> bool:
+        """Log the user with this id in, by this gate; the session that the client held ends.
 
         ``False`` if a second factor is missing: the half-done login waits for it, and nobody is logged in. Neither is
         anybody whose account is locked or closed, as nobody is who is not active.
@@ -156,7 +157,7 @@ class StoredLogin:
             duration = remember.configured_duration()
         try:
             with store_trouble():
-                admitted = self.gate.admit(
+                admitted = (gate or self.gate).admit(
                     str(user_id),
                     "login",
                     replacing=stay.session,
@@ -210,7 +211,7 @@ class StoredLogin:
             # What the client held before. Perhaps a thief has rotated its secret, and is out now.
             with store_trouble():
                 self.gate.revoke(stay.outdated.id, reason=EndReason.REPLACED)
-        stay.session, stay.outdated, stay.token, stay.clear = admitted.session, None, admitted.token, False
+        stay.session, stay.outdated, stay.token, stay.clear = self.gate.keep(admitted), None, admitted.token, False
         # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
         stay.clear_remember_cookie = stay.carrier == "cookie" and remember.presented_cookie() is not None
         self._settle_later(stay)
@@ -228,7 +229,9 @@ class StoredLogin:
         user = None if subject is None else self._user(subject)
         if subject is None or user is None:
             return None
-        if not self.start(subject, remembered=True, duration=None, fresh=False):
+        # It was made before there was anything here: whatever has ended logins since then has ended it as well.
+        gate = self.gate.from_first(subject)
+        if not self.start(subject, remembered=True, duration=None, fresh=False, gate=gate):
             # Not once more at each request: it says no more then than it has said now.
             self.stay().clear_remember_cookie = True
             self._settle_later(self.stay())
@@ -291,12 +294,3 @@ def stored_keeper(keeper: object) -> StoredLogin:
         'Give it one, as in LoginManager(app, store="sqlite:///app.db").'
     )
     raise ConfigurationError(message)
-
-
-@contextmanager
-def store_trouble() -> Generator[None]:
-    """Turn a store that does not answer into a 503: nobody is logged out by it, and nobody let in."""
-    try:
-        yield
-    except StoreError as error:
-        raise unavailable(error) from error

@@ -133,10 +133,15 @@ class ModelAccounts(ModelCredentials):
             self._table.delete(kept.id)
             raise
         self._forget(kept.id)
-        self._notes.add_account(note_of(kept))
-        for one in credentials:
-            own = replace(one, subject=kept.id, key=kept.id if one.key == account.id else one.key)
-            self._add_first(own)
+        try:
+            self._notes.add_account(note_of(kept))
+            for one in credentials:
+                own = replace(one, subject=kept.id, key=kept.id if one.key == account.id else one.key)
+                self._add_first(own)
+        except StoreError:
+            # They may be in another database. Half an account would keep its names from whoever signs up once more.
+            self._table.delete(kept.id)
+            raise
         return kept
 
     def get_account(self, account_id: str) -> Account | None:

@@ -16,6 +16,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from admit.errors import StoreError
 from admit.model import ADOPTED, ECHO, Credential
 from admit.stores.sql_model_values import EPOCH
 
@@ -119,7 +120,10 @@ class ModelCredentials:
         if self._is_in_column(credential.kind):
             self._keep(credential, self._table.password_of(credential.key))
         else:
-            self._credentials.add_credential(credential)
+            is_kept = self._credentials.add_credential(credential)
+            if not is_kept:
+                message = "A credential with this id or key is there already."
+                raise StoreError(message)
 
     def _is_in_column(self, kind: str) -> bool:
         return self._keeps_passwords and kind == _PASSWORD

@@ -311,15 +311,34 @@ def test_an_invitation_outlives_what_fails(monkeypatch: pytest.MonkeyPatch, faul
         assert site.store.count_accounts() == 1
 
 
-def test_a_used_invitation_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An invitation that somebody else uses after it was looked at makes no second account."""
+@pytest.mark.parametrize("verb", ["get_challenge", "get_credential", "add_account"])
+def test_a_used_invitation_at_the_same_moment(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """An invitation that somebody else uses after it was looked at, at any moment, makes no second account."""
     registration = Registration(mode=SignUp.INVITATION)
     site = Site(registration, Phrases())
-    token = registration.invite(site.gate)
-    monkeypatch.setattr(site.store, "take_challenge", lambda _: None)
-    answer = site.client().send("/sign-up", email="a@example.org", password=PHRASE, invitation=token)
-    assert answer.status_code == 401
-    assert site.store.count_accounts() == 0
+    token, real, other = registration.invite(site.gate), getattr(site.store, verb), site.client()
+    form = {"password": PHRASE, "invitation": token}
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(site.store, verb, real)
+        assert other.send("/sign-up", email="b@example.org", **form).status_code == 202
+        return real(*arguments)
+
+    monkeypatch.setattr(site.store, verb, late)
+    assert site.client().send("/sign-up", email="a@example.org", **form).status_code == 401
+    assert site.store.count_accounts() == 1
+
+
+def test_an_invitation_whose_address_is_taken() -> None:
+    """It is used up as by anybody else: otherwise it would tell who has an account."""
+    registration = Registration(mode=SignUp.INVITATION)
+    site = Site(registration, Phrases())
+    for email, status in (("a@example.org", 202), ("A@example.org", 202)):
+        token = registration.invite(site.gate)
+        assert site.client().send("/sign-up", email=email, password=PHRASE, invitation=token).status_code == status
+        again = site.client().send("/sign-up", email="b@example.org", password=PHRASE, invitation=token)
+        assert again.status_code == 401
+    assert site.store.count_accounts() == 1
 
 
 def _raise(fault: Exception) -> None:

@@ -93,9 +93,8 @@ class Closing(Feature):
 
     def let_in(self, ctx: Context, admitted: Admitted) -> None:
         """Tell the owner if their login has opened the account again."""
-        account = ctx.accounts.get_account(admitted.session.subject) if admitted.has_reopened else None
-        if account is not None:
-            self._write(ctx, account, "closing/reopened_mail", at=ctx.now)
+        if admitted.reopened is not None:
+            self._write(ctx, admitted.reopened, "closing/reopened_mail", at=ctx.now)
 
     def _write(self, ctx: Context, account: Account, mail: str, **values: object) -> None:
         # Not counted with other mails: a thief who has used those up must not keep this one from the owner.

@@ -22,7 +22,6 @@ from admit.events import Event
 from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
 from admit.findings import ok, warning
 from admit.model import Account, Outcome
-from admit.operations import create_account
 from admit.settings import setting
 from admit.sign_ups import INVITATION
 from admit.sign_ups import SignUp as WaitingSignUp
@@ -196,14 +195,13 @@ class Registration(Feature):
         """Make the account at once, where nothing has to be confirmed."""
         account = sign_up.account
         marks = (origins.mark(ctx, account),) if account.email else ()
-        with sign_ups.using_invitation(ctx, sign_up):
-            try:
-                made = create_account(
-                    ctx.gate, ctx.accounts, account, *sign_up.credentials, *marks, method=self.name, by_owner=True
-                )
-            except IdentifierTaken:
-                self._refuse(ctx, account)
-                return
+        try:
+            made = sign_ups.make(ctx, sign_up, account, *sign_up.credentials, *marks)
+        except IdentifierTaken:
+            self._refuse(ctx, account)
+            # As if there was an account now: an invitation that is still good would tell that there was one before.
+            sign_ups.forget_invitation(ctx, sign_up)
+            return
         mailed = [feature.welcome(ctx, made) for feature in ctx.features.values()]
         if made.email and not any(mailed):
             ctx.send(made, "registration/welcome")

@@ -192,7 +192,7 @@ def test_159_a_sign_up_makes_one_account(site: Site) -> None:
 
 
 def test_159_a_confirmation_that_was_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The account that it has made is finished where it was set up, and is nothing to whoever opens the link elsewhere."""
+    """The account that it has made is finished where it was set up, and is nothing to who opens the link elsewhere."""
     bob, body = site.sign_up(BOB, site.browser()), {"token": site.token(BOB)}
     with monkeypatch.context() as patched:
         patched.setattr(site.accounts.stores.challenges, "take_challenge", lambda _: fail())

@@ -94,6 +94,17 @@ def test_one_of_two_changes_wins(place: Place, monkeypatch: pytest.MonkeyPatch) 
     assert store.replace_account(newer, replace(newer, roles=frozenset({"third"})))
 
 
+def test_a_change_of_the_applications_own_stands(place: Place) -> None:
+    """What the application has changed since an account was read is not put back by a change of that account."""
+    store = place.store()
+    account_id = place.add(login="ada", address="ada@example.org")
+    account = store.get_account(account_id)
+    assert account
+    place.set(address="lovelace@example.org")
+    assert not store.replace_account(account, replace(account, roles=frozenset({"admin"})))
+    assert place.row(account_id, store).address == "lovelace@example.org"
+
+
 def test_one_of_two_first_notes_wins(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two changes at once, of which neither has found a note, one is refused."""
     store = place.store()

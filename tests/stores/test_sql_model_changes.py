@@ -205,6 +205,21 @@ def test_two_at_once_in_a_table_with_one(place: Place, monkeypatch: pytest.Monke
         store.add_account(an_account("ada"))
 
 
+def test_half_an_account_is_taken_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If what is kept beside a new user can't be written, there is no user either, and the name is free."""
+    store = place.store()
+
+    def fail(*given: Any) -> None:
+        raise StoreError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._notes, "add_account", fail)
+        with pytest.raises(StoreError):
+            store.add_account(an_account("ada"))
+    assert store.count_accounts() == 0
+    assert store.add_account(an_account("ada"))
+
+
 def test_a_new_user_inherits_nothing(place: Place) -> None:
     """A key that the database gives a second time brings nothing of who had it before."""
     store = place.store()

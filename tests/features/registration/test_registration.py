@@ -275,10 +275,7 @@ def test_invitations(face: str) -> None:
 
 
 def test_an_invitation_for_an_account_that_waits() -> None:
-    """Where addresses are confirmed an invitation is used up then, by one of all who have signed up with it.
-
-    Nor is it good once more when that account is gone.
-    """
+    """Where addresses are confirmed an invitation is used up then, by one of all who have signed up, and for good."""
     registration = Registration(mode=SignUp.INVITATION)
     site = Site(registration, Phrases(), Confirming())
     token, clients = registration.invite(site.gate), [site.client(), site.client()]

@@ -191,6 +191,16 @@ def test_a_store_that_fails_at_any_step_of_a_login() -> None:
             pytest.fail("There are more steps than are tried.")
 
 
+def test_a_store_that_fails_while_somebody_is_let_in() -> None:
+    """Where the account can't be read once more, the session that has just begun is gone at once."""
+    steps, accounts = Steps(), MemoryStore()
+    house = House(MemoryStore(), steps.watched(accounts))
+    accounts.add_account(Account(house.subject, (), house.clock()))
+    with steps.acting(fail, 2), pytest.raises(StoreError):
+        house.begin()
+    assert house.living() == []
+
+
 def test_a_store_that_fails_at_any_step_of_a_proof() -> None:
     """The same for who proves once more who they are; the session before stays if the new one has not begun."""
     for lasting in (False, True):

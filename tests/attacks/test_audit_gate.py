@@ -219,6 +219,11 @@ def confirmation_elsewhere(house: House, account: Account) -> Callable[[], objec
     return lambda: house.browser().post("/verify", {"token": token})
 
 
+def login_by_mail(house: House, account: Account) -> Callable[[], object]:
+    """The owner of the address logs in by a mail, which confirms it."""
+    return by_link(house, account, house.browser())
+
+
 def lock(house: House, account: Account) -> Callable[[], object]:
     """An operator locks the account."""
     return lambda: lock_account(house.gate, house.site.accounts.store, account.id, at=house.site.clock())
@@ -326,10 +331,11 @@ def test_158_a_login_while_its_password_changes(house: House, way: Any, change: 
     tried_at_each_call(house, way, change, check)
 
 
+@pytest.mark.parametrize("change", [confirmation_elsewhere, login_by_mail])
 @pytest.mark.parametrize("way", [by_second_factor, by_another_feature])
-def test_158_a_squatter_whose_address_is_confirmed(house: House, way: Any) -> None:
-    """Whenever the owner of an address confirms it elsewhere, the squatter who was logging in is out."""
-    tried_at_each_call(house, way, confirmation_elsewhere, is_out, verified=False)
+def test_158_a_squatter_whose_address_is_confirmed(house: House, way: Any, change: Any) -> None:
+    """Whenever the owner of an address shows elsewhere that it is theirs, the squatter who was logging in is out."""
+    tried_at_each_call(house, way, change, is_out, verified=False)
 
 
 @pytest.mark.parametrize(
@@ -355,6 +361,7 @@ def test_158_nobody_is_refused_for_nothing(house: House, way: Any, change: Any) 
         (closing, by_another_feature, True),
         (another_feature, by_another_feature, True),
         (confirmation_elsewhere, by_another_feature, False),
+        (login_by_mail, by_another_feature, False),
     ],
 )
 def test_158_a_login_in_the_middle_of_a_change(house: House, change: Any, way: Any, *, verified: bool) -> None:

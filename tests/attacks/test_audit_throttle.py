@@ -320,7 +320,7 @@ def test_173_a_noisy_client_hides_nobody(site: Site) -> None:
 def queue_of(site: Site) -> Any:
     """Return those who wait for hashes on a site."""
     feature: Any = site.accounts.features["password"]
-    return feature.hasher._pool._line
+    return feature.hasher._pool._line.get()
 
 
 def let_it_stand(site: Site) -> None:

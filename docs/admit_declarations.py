@@ -48,7 +48,6 @@ _ASKED = {
     "close_account(": ("AccountClosed", "SessionEnded"),
     "ctx.admit(": ("AccountReopened", "LoggedIn", "LoginPending", "SessionEnded"),
     "changes.write(": ("PasswordChanged",),
-    "create_account(": ("AccountCreated",),
     "ctx.evict(": ("SessionEnded",),
     "ctx.confirm(": ("Reauthenticated", "SessionEnded"),
     "ctx.gate.revoke": ("SessionEnded",),
@@ -59,6 +58,7 @@ _ASKED = {
     "one.hold(": ("SignUpWaits",),
     "one.turn_away(": ("AddressInUse",),
     "sign_ups.complete(": ("AccountCreated",),
+    "sign_ups.make(": ("AccountCreated",),
 }
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 def crowded(served: Site) -> Iterator[None]:
     """Let others hash and wait until the block ends, as if for longer than the queue may stand."""
     feature: Any = accounts_of(served.app).features["password"]
-    line = feature.hasher._pool._line
+    line = feature.hasher._pool._line.get()
     crowd = [f"somebody {number}" for number in range(feature.logins_at_once)]
     for one in crowd:
         line.enter(one, 0.0)

@@ -398,6 +398,16 @@ def test_ends_of_a_chain_whose_links_were_all_purged(kept: Kept) -> None:
     assert rows == (kept.read("events"), kept.read("event_ends"))
 
 
+@pytest.mark.parametrize("length", [1, 15, 17, 64])
+def test_a_salt_has_one_length(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """A salt that is longer or shorter vouches for nothing: part of it might be read as what is personal."""
+    with monkeypatch.context() as patched:
+        patched.setattr("admit.chain.secrets.token_bytes", lambda _: b"s" * length)
+        link = sealed(an_event(subject="ada"), 1, BEGINNING)
+    assert not link.is_whole
+    assert sealed(an_event(subject="ada"), 1, BEGINNING).is_whole
+
+
 def test_an_erased_link_holds_nothing_personal() -> None:
     """In memory, too, each personal field of an erased link is looked at, and a salt has one length."""
     link = sealed(an_event(details={"a": "b"}), 1, BEGINNING)

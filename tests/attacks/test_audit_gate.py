@@ -552,11 +552,6 @@ def closed_by_its_owner(house: House, account: Account) -> Callable[[], object]:
     return lambda: owner.post("/close")
 
 
-def by_link_of_its_owner(house: House, account: Account) -> Callable[[], object]:
-    """The owner of an address logs in by a mail, for the first time."""
-    return by_link(house, account, house.browser())
-
-
 def test_166_a_password_change_that_is_interrupted(breakable: House) -> None:
     """Whatever fails, a password that was changed is told of and the thief is out, and a repeat does the rest (168)."""
     for account, thief in interrupted(breakable, password_change, changed_and_told):
@@ -585,7 +580,7 @@ def test_166_a_way_back_that_is_interrupted(breakable: House) -> None:
         assert thief.me().status_code == 401
 
 
-@pytest.mark.parametrize("prepare", [confirmation_elsewhere, by_link_of_its_owner])
+@pytest.mark.parametrize("prepare", [confirmation_elsewhere, login_by_mail])
 def test_166_a_confirmation_that_is_interrupted(breakable: House, prepare: Any) -> None:
     """Whatever fails, no account with a confirmed address has anything of the squatter who had set it up."""
     check = squatter_has_nothing_once_it_is_confirmed

@@ -551,6 +551,18 @@ def test_remember_cookies_that_are_not_exchanged(config: dict[str, Any]) -> None
     assert who(site.client(remember_token=flask_login_cookie("key", "ada"))) is None
 
 
+def test_no_script_gets_a_token_for_a_remember_cookie() -> None:
+    """Beside a bearer token, also one that opens nothing any more, a remember cookie is not exchanged (attack 163)."""
+    site = Site(SECRET_KEY="key")
+    ended = site.logged_in("/login/grace")
+    headers = {"Authorization": f"Bearer {token(ended)}"}
+    ended.get("/logout")
+    answer = site.client(remember_token=flask_login_cookie("key", "ada")).get("/me", headers=headers)
+    assert answer.json == {"id": None, "fresh": False, "remembered": False}
+    assert "Admit-Token" not in answer.headers
+    assert site.login_manager.sessions.count() == 0
+
+
 def test_a_remember_cookie_of_somebody_who_is_gone() -> None:
     """A valid remember cookie of a user whom the loader does not find makes no session."""
     site = Site(SECRET_KEY="key")

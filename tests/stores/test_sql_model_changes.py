@@ -94,6 +94,17 @@ def test_one_of_two_changes_wins(place: Place, monkeypatch: pytest.MonkeyPatch) 
     assert store.replace_account(newer, replace(newer, roles=frozenset({"third"})))
 
 
+def test_a_change_of_the_applications_own_stands(place: Place) -> None:
+    """What the application has changed since an account was read is not put back by a change of that account."""
+    store = place.store()
+    account_id = place.add(login="ada", address="ada@example.org")
+    account = store.get_account(account_id)
+    assert account
+    place.set(address="lovelace@example.org")
+    assert not store.replace_account(account, replace(account, roles=frozenset({"admin"})))
+    assert place.row(account_id, store).address == "lovelace@example.org"
+
+
 def test_one_of_two_first_notes_wins(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two changes at once, of which neither has found a note, one is refused."""
     store = place.store()
@@ -192,6 +203,21 @@ def test_two_at_once_in_a_table_with_one(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setattr(store, "_refuse_taken", lambda *given, **named: None)
     with pytest.raises(IdentifierTaken):
         store.add_account(an_account("ada"))
+
+
+def test_half_an_account_is_taken_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If what is kept beside a new user can't be written, there is no user either, and the name is free."""
+    store = place.store()
+
+    def fail(*given: Any) -> None:
+        raise StoreError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._notes, "add_account", fail)
+        with pytest.raises(StoreError):
+            store.add_account(an_account("ada"))
+    assert store.count_accounts() == 0
+    assert store.add_account(an_account("ada"))
 
 
 def test_a_new_user_inherits_nothing(place: Place) -> None:

@@ -51,6 +51,13 @@ def test_they_are_shown(site: Site, face: str) -> None:
         assert page.count("This device") == 1
 
 
+def test_of_very_many_the_newest_are_shown(site: Site, face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a bound on how many are shown, and the one at hand is always among them."""
+    monkeypatch.setattr("admit.features.devices._MOST", 2)
+    here, *_ = [logged_in(site, face) for _ in range(4)]
+    assert [one["is_this"] for one in devices(here)] == [True, False, False]
+
+
 def test_one_is_ended(site: Site, face: str) -> None:
     """Ending one device logs it out at its next request, and no other; the event says by whom."""
     other, here = logged_in(site, face), logged_in(site, face)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admit import tokens
-from admit.errors import IdentifierTaken
+from admit.errors import IdentifierTaken, InvalidChallenge
 from admit.features.mail_change import MailChange, MailRestored
 from admit.model import Credential
 from admit.operations import close_account
@@ -39,6 +39,17 @@ def test_the_way_back(site: Site, face: str) -> None:
     assert f"/account/recover/{account.id}" in site.mails[-1].text
     assert [event.subject for event in site.of(MailRestored)] == [account.id]
     assert account.email.verified_at == site.clock()
+
+
+def test_what_could_not_be_voided(site: Site) -> None:
+    """A link of the thief's that is still kept opens nothing once the way back is gone."""
+    back = changed(site, logged_in(site, "json"))
+    older = site.gate.challenge("recovering", "ada", timedelta(hours=1))
+    kept = site.store.get_challenge(older.partition(".")[0])
+    assert press(site.client("json"), back) == 200
+    site.store.add_challenge(kept)
+    with pytest.raises(InvalidChallenge):
+        site.gate.take("recovering", older)
 
 
 def test_who_presses_it_while_logged_in_is_out_too(site: Site, face: str) -> None:

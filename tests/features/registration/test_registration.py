@@ -275,7 +275,7 @@ def test_invitations(face: str) -> None:
 
 
 def test_an_invitation_for_an_account_that_waits() -> None:
-    """Where addresses are confirmed an invitation is used up then, by one of all who have signed up with it."""
+    """Where addresses are confirmed an invitation is used up then, by one of all who have signed up, and for good."""
     registration = Registration(mode=SignUp.INVITATION)
     site = Site(registration, Phrases(), Confirming())
     token, clients = registration.invite(site.gate), [site.client(), site.client()]
@@ -288,6 +288,10 @@ def test_an_invitation_for_an_account_that_waits() -> None:
     assert site.store.count_accounts() == 1
     answer = site.client().send("/sign-up", email="c@example.org", password=PHRASE, invitation=token)
     assert answer.status_code == 401
+    [account] = site.store.list_accounts()
+    assert site.store.delete_account(account.id)
+    assert confirm(site, second, clients[1]) == 401
+    assert site.store.count_accounts() == 0
 
 
 @pytest.mark.parametrize("fault", [StoreError("down"), IdentifierTaken()])

@@ -34,10 +34,13 @@ PROGRAMS = {
 ONCE = (("adopting", "browser"), ("asvs", "deployed", "docs", "removal"))
 #: Tests that say the same without a mark: of source texts, of whole sites, and of programs of others. What Python
 #: itself parses (bodies, headers, cookies, addresses) is attacked on each.
-SAME = ("architecture/test_*.py", "attacks/test_*.py", "clients/test_*.py", "examples/test_*.py", "flask/*_fuzz.py")
+SAME = (
+    *("architecture/test_*.py", "attacks/test_*.py", "bench/test_*.py", "clients/test_*.py", "examples/test_*.py"),
+    *("flask/*_fuzz.py", "flask/test_half_done.py", "flask/test_slow_requests.py", "stores/test_*f[aou]*.py"),
+)
 PARSED = {"test_parsing.py", "test_wire.py"}
 #: What the Pythons between the oldest and the newest leave to those two.
-OUTER = ("features/*/test_*.py", "flask/test_*.py", "fuzz/test_*.py", "server/test_*.py")
+OUTER = ("features/*/test_*.py", "flask/test_*.py", "fuzz/test_*.py", "server/test_*.py", "stores/test_*.py")
 #: How many runs there are at a time.
 LANES = 2
 #: Where Debian keeps programs that are not on the path.

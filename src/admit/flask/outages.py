@@ -33,7 +33,7 @@ _MOST_CAUSES = 8
 _PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s@]*@")
 _OPAQUE = re.compile(r"[A-Za-z0-9_+=$-]{32,}")
 #: What a statement or a command held, and of which row a constraint says something.
-_VALUES = re.compile(r"\s*(?:\[SQL:|\[parameters:|DETAIL:|\(Background on).*|\([^()]*\) of pipeline", re.DOTALL)
+_VALUES = re.compile(r"(?:\[SQL:|\[parameters:|DETAIL:|\(Background on).*|\([^()]*\) of pipeline", re.DOTALL)
 
 _LOCKED = (
     "Another connection is writing to this SQLite file. Commit or roll back your own transaction before you call "

@@ -58,8 +58,12 @@ for (const time of document.querySelectorAll("time[data-local]")) {
 // wait. What was typed is still here, and nowhere else, and is sent again.
 const MOST_TRIES = 30;
 for (const form of document.querySelectorAll("form[data-wait]")) {
-  const waits = Object.assign(document.createElement("input"), { type: "hidden", name: "waits", value: "yes" });
-  const said = Object.assign(document.createElement("p"), { className: "admit-hint" });
+  const waits = document.createElement("input");
+  waits.type = "hidden";
+  waits.name = "waits";
+  waits.value = "yes";
+  const said = document.createElement("p");
+  said.className = "admit-hint";
   said.setAttribute("role", "status");
   form.append(waits, said);
   let timer = 0;

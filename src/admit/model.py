@@ -145,7 +145,7 @@ class Admitted:
     """A login that ended in a session, and the token for the client: shown once, kept nowhere.
 
     ``reopened`` is the account if it had been closed, and is open again for it. ``waits`` says that the session ends
-    after a minute unless :meth:`admit.gate.Gate.keep` is called, or the token is used.
+    after a minute unless ``Gate.keep()`` is called, or the token is used.
     """
 
     session: Session

@@ -158,6 +158,10 @@ def test_changes_that_nobody_hears_of(tmp_path: Path, monkeypatch: pytest.Monkey
     found = found_in(NearStore(deaf))
     assert wrong(found) == [("near_cache", "error")]
     assert "does not let this process listen" in found[-1].sentence
+    monkeypatch.setattr(deaf, "is_listening", lambda: True)
+    found = found_in(NearStore(deaf))
+    assert wrong(found) == [("near_cache", "error")]
+    assert "does not push" in found[-1].sentence
     deaf.close()
     plain: Any = Plain()
     assert wrong(found_in(NearStore(plain))) == [("near_cache", "note")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from admit.errors import ConfigurationError, StoreError
 from admit.model import Ending, EndReason
 from admit.stores import open_store
 from admit.stores.redis import RedisStore
+from admit.stores.redis_cluster import Cluster
 from admit.stores.redis_errors import did_nothing
 from admit.stores.redis_nodes import Node
 from admit.testing import a_session
@@ -250,6 +252,26 @@ class Wire:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def test_what_is_refused_twice_is_the_answer() -> None:
+    """A command that a new connection refuses as well has that refusal for its answer."""
+    again, node = ReadOnlyError(), Node(lambda: None)  # type: ignore[arg-type,return-value] # it is never connected
+
+    def refuse(_command: Any) -> Any:
+        raise again
+
+    node._ask = refuse  # type: ignore[method-assign]
+    assert node._ask_again(("DEL", "a")) is again
+
+
+def test_a_cluster_that_can_not_be_asked_is_no_answer() -> None:
+    """What every node of a cluster is asked fails as a store does where one of them is gone."""
+    cluster = Cluster.__new__(Cluster)
+    lost: Any = SimpleNamespace(ask=lambda _: (_ for _ in ()).throw(ConnectionLost()))
+    cluster._with_slots = lambda: [lost]  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        cluster.ask_each("INFO")
 
 
 def test_what_was_done_by_half_is_not_sent_again() -> None:

@@ -269,3 +269,14 @@ def test_what_the_table_does_not_allow(open_place: Callable[..., Place]) -> None
     with pytest.raises(ConfigurationError):
         store.delete_account(account_id)
     assert store.get_account(account_id)
+
+
+def test_a_credential_that_is_there_already_makes_no_account(place: Place) -> None:
+    """An account whose first credential clashes with somebody else's is not made, and its names stay free."""
+    store = place.store()
+    first, second = (an_account(f"{name}@example.org") for name in ("ada", "bob"))
+    badge = a_credential(kind="badge", key="4711", subject=first.id)
+    store.add_account(first, badge)
+    with pytest.raises(StoreError, match="is there already"):
+        store.add_account(second, a_credential(kind="badge", key="4711", subject=second.id))
+    assert store.find_account("bob@example.org") is None

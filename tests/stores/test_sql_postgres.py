@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from queue import Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -305,3 +306,11 @@ def test_a_statement_that_takes_too_long_is_stopped(store: SqlStore) -> None:
     with within(1.2), pytest.raises(StoreError):
         store._database.ask("SELECT pg_sleep(5)", ())
     assert store.count_sessions() == 0
+
+
+def test_what_is_one_statement_survives_a_restart(store: SqlStore, postgres_server: PostgresServer) -> None:
+    """A write of one statement that finds its idle connection closed is made on a new one."""
+    spent = {"now": NOW, "interval": timedelta(minutes=1), "burst": 2}
+    assert store.spend("door", **spent) == timedelta(0)
+    hang_up(postgres_server)
+    assert [store.spend("door", **spent) for _ in range(2)] == [timedelta(0), timedelta(minutes=1)]

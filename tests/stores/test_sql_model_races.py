@@ -35,13 +35,13 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
     with ExitStack() as closing:
 
         def make(**more: Any) -> Place:
-            engine = None
             if request.param == "postgres":
                 server: PostgresServer = request.getfixturevalue("postgres_server")
                 options = {"options": f"-csearch_path={request.getfixturevalue('postgres_schema')}"}
                 engine = create_engine(server.url, connect_args=options)
             else:
                 engine = create_engine(f"sqlite:///{tmp_path}/app.db", connect_args={"timeout": 60})
+            closing.callback(engine.dispose)
             place = Place(tmp_path, engine=engine, **more)
             closing.callback(place.closing.close)
             place.store().upgrade()

@@ -36,7 +36,13 @@ ONCE = (("adopting", "browser"), ("asvs", "deployed", "docs", "removal"))
 #: itself parses (bodies, headers, cookies, addresses) is attacked on each.
 SAME = (
     *("architecture/test_*.py", "attacks/test_*.py", "bench/test_*.py", "clients/test_*.py", "examples/test_*.py"),
-    *("flask/*_fuzz.py", "flask/test_half_done.py", "flask/test_slow_requests.py", "stores/test_*f[aou]*.py"),
+    *(
+        "flask/*_fuzz.py",
+        "flask/test_half_done.py",
+        "flask/test_slow_requests.py",
+        "stores/test_*f[aou]*.py",
+        "stores/*_races.py",
+    ),
 )
 PARSED = {"test_parsing.py", "test_wire.py"}
 #: What the Pythons between the oldest and the newest leave to those two.

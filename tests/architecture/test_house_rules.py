@@ -17,13 +17,20 @@ FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = [path for path in FILES if "migrations" not in path.parts]
 TESTS = sorted([*(ROOT / "tests").rglob("test_*.py"), *(SOURCE / "testing").rglob("*.py")])
 
-#: No class is cut into base classes to stay below it: a file that is one thing may be as long as that thing.
-LONGEST_FILE = 350
+LONGEST_FILE = 300
 
 #: Files that may be longer, each with the reason that a reader accepts.
 LONG_FILES: dict[str, str] = {
     "src/admit/errors.py": "The tree of errors is read as one page, and each of them is a few lines.",
     "src/admit/store.py": "What stores have to do is read as one page, and each verb is a few lines.",
+    "src/admit/features/mail_change/__init__.py": "A change of the email and its way back are one feature.",
+    "src/admit/features/password/__init__.py": "The feature is one class; what can stand alone is beside it.",
+    "src/admit/gate.py": "The gate is one class, and is not cut further into bases.",
+    "src/admit/model.py": "The nouns are read as one page, and each of them is a few lines.",
+    "src/admit/stores/redis.py": "The verbs of one protocol over one database.",
+    "src/admit/stores/sql_events.py": "The chain of records in SQL is one thing.",
+    "src/admit/stores/sql_model.py": "The verbs of one protocol over an application's own table.",
+    "src/admit/throttle.py": "The settings of limits and what counts them are read together.",
 }
 
 #: Words that say nothing, or something else than the field means by them. `data` and `info` are fine with another word,

@@ -41,7 +41,6 @@ SAME = (
         "flask/test_half_done.py",
         "flask/test_slow_requests.py",
         "stores/test_*f[aou]*.py",
-        "stores/*_races.py",
     ),
 )
 PARSED = {"test_parsing.py", "test_wire.py"}

@@ -121,13 +121,15 @@ def test_deafness_is_counted(registry: CollectorRegistry, tmp_path: Path) -> Non
     """Each try to hear what other processes change that fails is counted; one that succeeds is not."""
     app = make_site(f"sqlite:///{tmp_path}/app.db")
     Metrics(app, registry=registry)
-    changes = app.login_manager._stores.sessions.store._database.changes  # type: ignore[attr-defined]
+    stores = app.login_manager._stores  # type: ignore[attr-defined]
+    changes = stores.sessions.store._database.changes
     labels = {"store": "sql"}
     assert value(registry, "admit_listening_failures_total", **labels) == 0
     changes._tell_watchers(hears=True)
     assert value(registry, "admit_listening_failures_total", **labels) == 0
     changes._tell_watchers(hears=False)
     assert value(registry, "admit_listening_failures_total", **labels) == 1
+    stores.close()
 
 
 def test_the_store_is_timed_and_its_silence_counted(registry: CollectorRegistry) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from sqlalchemy.orm import mapped_column
 
 from admit.errors import IdentifierTaken
 from admit.model import Identifier, IdentifierKind
+from admit.stores.sql_model import ModelAccounts
 from admit.stores.sql_model_values import EPOCH
 from admit.testing.racing import Threads
 from admit.testing.samples import NOW, an_account
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from admit.model import Account
-    from admit.stores.sql_model import ModelAccounts
     from tests.services.postgres import PostgresServer
 
 ROUNDS = 6
@@ -48,6 +50,24 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
             return place
 
         yield make
+
+
+def test_two_threads_open_one_store_beside_the_table(tmp_path: Path) -> None:
+    """Two threads that open the store at the same moment get the same one: nobody would close the other."""
+    place, both = Place(tmp_path), Barrier(2, timeout=0.5)
+
+    def factory() -> Any:
+        with suppress(BrokenBarrierError):
+            both.wait()  # until the other thread is here too, unless it has to wait
+        return place.sessions()
+
+    place.base.metadata.create_all(place.engine)
+    store = ModelAccounts(factory, place.user, identifiers={"login": "username"})
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: store.open(), range(2))
+    assert first is second
+    store.close()
+    place.closing.close()
 
 
 def columns() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from admit import identifiers as names
 from admit.errors import ConfigurationError, IdentifierTaken, StoreError
 from admit.model import Account, Identifier, IdentifierKind
+from admit.per_process import Mutex
 from admit.store import AccountStore, CredentialStore
 from admit.stores.sql_model_findings import MOST_TOLD, findings, warn_of_crossed
 from admit.stores.sql_model_notes import changed_names, in_columns, is_locked, note_of, noted_key
@@ -73,6 +74,8 @@ class ModelAccounts(ModelCredentials):
         self._trusts_addresses = verified is True
         self._source = beside
         self._beside: SessionStore | None = None
+        # Of two stores that two threads open at once, one would never be closed.
+        self._opening = Mutex()
         self._has_told = False
 
     def open(self, **options: Any) -> SessionStore:
@@ -84,17 +87,21 @@ class ModelAccounts(ModelCredentials):
         Raises:
             ConfigurationError: It keeps no accounts and credentials, or Admit's tables can't be there.
         """
-        if self._beside is None:
-            source = self._table.engine if self._source is None else self._source
-            if isinstance(source, str) or hasattr(source, "dialect"):
-                from admit.stores.sql import SqlStore
+        with self._opening:
+            if self._beside is None:
+                self._beside = self._opened(options)
+            return self._beside
 
-                source = SqlStore(source, **options)
-            if not isinstance(source, AccountStore) or not isinstance(source, CredentialStore):
-                message = f"{type(source).__name__} keeps no accounts. Give an SQL database as beside=."
-                raise ConfigurationError(message)
-            self._beside = cast("SessionStore", source)
-        return self._beside
+    def _opened(self, options: dict[str, Any]) -> SessionStore:
+        source = self._table.engine if self._source is None else self._source
+        if isinstance(source, str) or hasattr(source, "dialect"):
+            from admit.stores.sql import SqlStore
+
+            source = SqlStore(source, **options)
+        if not isinstance(source, AccountStore) or not isinstance(source, CredentialStore):
+            message = f"{type(source).__name__} keeps no accounts. Give an SQL database as beside=."
+            raise ConfigurationError(message)
+        return cast("SessionStore", source)
 
     def close(self) -> None:
         """Let go of what was opened beside the model; the application's engine is its own."""

@@ -23,7 +23,6 @@ from admit_client.models import (
     DeviceList,
     LoginForm,
     NewPasswordForm,
-    PasswordLoginAdmitCarrier,
     Problem,
     Registered,
     Signed,
@@ -116,7 +115,7 @@ def sign_in(guest: Client, password: str) -> str:
     answer = password_login.sync_detailed(
         client=guest,
         body=LoginForm(identifier=EMAIL, password=password),
-        admit_carrier=PasswordLoginAdmitCarrier.BEARER,
+        admit_carrier="bearer",
     )
     assert isinstance(answer.parsed, Signed)
     assert answer.parsed.status == "signed_in"

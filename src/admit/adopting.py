@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from admit.model import Credential
     from admit.store import SessionStore
 
-__all__ = ["Adopting", "SharingSecrets"]
+__all__ = ["Adopting", "Binding", "SharingSecrets"]
 
 
 @runtime_checkable
@@ -38,6 +38,22 @@ class Adopting(Protocol):
 
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""
+        ...
+
+
+@runtime_checkable
+class Binding(Protocol):
+    """A store beside an application's own users, which are in another database in each application.
+
+    .. versionadded:: 0.2
+    """
+
+    def bound(self, **options: Any) -> Adopting:
+        """Return the store for the database that the application's session uses now, opened.
+
+        Args:
+            options: What the store takes besides, such as timeouts.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ from admit.model import Outcome
 from admit.telling import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from admit.model import Client, EndReason
@@ -235,12 +235,21 @@ _Kind = TypeVar("_Kind", bound=Event)
 class Events:
     """Passes events on to those who subscribed to their type, or to a base of it.
 
+    Args:
+        also: Events of others, whose subscribers are told too; those who subscribe here are not told of theirs.
+
     .. versionadded:: 0.1
     """
 
-    def __init__(self) -> None:
+    def __init__(self, also: Events | None = None) -> None:
         self._subscribers: defaultdict[type[Event], list[Callable[[Any], object]]] = defaultdict(list)
-        self.keepers: list[Keeper] = []
+        self._keepers: list[Keeper] = []
+        self._also = also
+
+    @property
+    def keepers(self) -> Sequence[Keeper]:
+        """Those who keep every event."""
+        return self._keepers if self._also is None else [*self._keepers, *self._also.keepers]
 
     def subscribe(self, kind: type[_Kind], function: Callable[[_Kind], object]) -> None:
         """Call ``function`` with every event of this type."""
@@ -251,7 +260,7 @@ class Events:
 
         .. versionadded:: 0.2
         """
-        self.keepers.append(keeper)
+        self._keepers.append(keeper)
 
     def telling(self, *events: Event) -> Telling:
         """Return what tells of events if a change is made, and has them written with it where that can be.
@@ -269,9 +278,14 @@ class Events:
         """
         for keeper in self.keepers:
             _call(partial(keeper.keep, is_written=written.get(keeper, False)), event)
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         for kind in type(event).__mro__:
             for function in self._subscribers.get(kind, ()):
                 _call(function, event)
+        if self._also is not None:
+            self._also._tell(event)  # noqa: SLF001 -- of this class
 
 
 def _call(function: Callable[[Any], object], event: Event) -> None:

@@ -9,6 +9,7 @@ once, ``challenge()`` of ``Context.gate``; to be a second factor it keeps a cred
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
@@ -89,7 +90,8 @@ class Feature(Settings):
     def configured(self, mapping: Mapping[str, Any]) -> Self:
         """Return the feature with the settings that a mapping such as ``app.config`` holds."""
         given = {name: mapping[self.key(name)] for name in self._kinds() if self.key(name) in mapping}
-        return replace(self, **given) if given else self
+        # A copy in any case: a feature that two applications share must keep nothing of the one for the other.
+        return replace(self, **given) if given else copy(self)
 
     @property
     def demands_verified(self) -> bool:

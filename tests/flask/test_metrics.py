@@ -121,7 +121,7 @@ def test_deafness_is_counted(registry: CollectorRegistry, tmp_path: Path) -> Non
     """Each try to hear what other processes change that fails is counted; one that succeeds is not."""
     app = make_site(f"sqlite:///{tmp_path}/app.db")
     Metrics(app, registry=registry)
-    stores = app.login_manager._stores  # type: ignore[attr-defined]
+    stores = app.extensions["admit"].stores
     changes = stores.sessions.store._database.changes
     labels = {"store": "sql"}
     assert value(registry, "admit_listening_failures_total", **labels) == 0

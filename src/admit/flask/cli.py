@@ -16,6 +16,7 @@ from admit.flask.printing import as_json, moment, plain, print_row, print_rows, 
 from admit.flask.purging import in_batches, purge, purged_rows
 from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
+from admit.flask.state import state_now
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -165,8 +166,11 @@ def _ending_sentence(session_id: str, ending: Ending | None) -> str:
 
 def _stores() -> list[Any]:
     """Return what keeps the sessions and what keeps the accounts, which may be one and the same."""
-    sessions, accounts = _gate().store, active_login_manager()._stores.accounts  # noqa: SLF001 -- ours
-    found: tuple[Any, ...] = (sessions.store if isinstance(sessions, NearStore) else sessions, accounts)
+    sessions, stores = _gate().store, state_now().stores
+    found: tuple[Any, ...] = (
+        sessions.store if isinstance(sessions, NearStore) else sessions,
+        stores and stores.accounts,
+    )
     return list({id(store): store for store in found}.values())
 
 

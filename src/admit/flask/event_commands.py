@@ -10,8 +10,8 @@ from flask.cli import AppGroup
 
 from admit import chain, identifiers, tokens
 from admit.chain import Flaw
-from admit.flask.current import active_login_manager
 from admit.flask.printing import as_json, print_row, print_rows, store_trouble_said
+from admit.flask.state import state_now
 
 if TYPE_CHECKING:
     from admit.chain import Link, Verdict
@@ -93,7 +93,7 @@ def erase(subject: str, *, json: bool) -> None:
 
 def event_store() -> EventStore | None:
     """Return what keeps the events of this application, if anything does."""
-    accounts = active_login_manager().keeper.accounts
+    accounts = state_now().keeper.accounts
     return None if accounts is None else accounts.stores.events
 
 
@@ -128,7 +128,7 @@ def _store() -> EventStore:
 
 def _subject(name: str) -> str:
     """Return the id of the account that is meant; what is no account's name may be the subject of old records."""
-    accounts = active_login_manager().keeper.accounts
+    accounts = state_now().keeper.accounts
     if accounts is None or accounts.store.get_account(name) is not None:
         return name
     account = accounts.store.find_account(identifiers.key_of(name) or "")

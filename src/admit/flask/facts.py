@@ -14,6 +14,7 @@ from admit.flask.config import COOKIE_DURATION, COOKIE_HTTPONLY, COOKIE_SAMESITE
 from admit.flask.development import is_development
 from admit.flask.settings import CookieSettings, StoreSettings
 from admit.flask.starting import workers
+from admit.flask.state import state_of
 from admit.flask.stored_login import StoredLogin
 from admit.settings import SessionSettings
 from admit.throttle import ThrottleSettings
@@ -87,12 +88,12 @@ class Facts:
 
 def facts_of(app: Flask) -> Facts:
     """Return what is known of an application that has a login manager."""
-    login_manager = vars(app)["login_manager"]
-    keeper, config = login_manager.keeper, cast("Mapping[str, Any]", app.config)
+    state = state_of(app)
+    keeper, config = state.keeper, cast("Mapping[str, Any]", app.config)
     facts: dict[str, Any] = {}
     if isinstance(keeper, StoredLogin):
         facts = {
-            "stores": login_manager._stores,  # noqa: SLF001 -- ours
+            "stores": state.stores,
             "cookie": keeper.cookie,
             "sessions": keeper.gate.settings,
             "store": StoreSettings.from_mapping(config),
@@ -113,7 +114,7 @@ def facts_of(app: Flask) -> Facts:
         knows_fallbacks=tuple(map(int, version("flask").split(".")[:2])) >= _FIRST_WITH_FALLBACKS,
         session_cookie=_session_cookie(config),
         remember_cookie=_remember_cookie(config),
-        protection=config.get("SESSION_PROTECTION", login_manager.session_protection),
+        protection=config.get("SESSION_PROTECTION", state.login_manager.session_protection),
         proxies=tuple(_proxies(app.wsgi_app)),
         workers=workers(os.environ, sys.argv),
         **facts,

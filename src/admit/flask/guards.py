@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from admit.flask.config import EXEMPT_METHODS
 from admit.flask.context import application, configured, request_context
 from admit.flask.current import active_login_manager, holds, user_now
+from admit.flask.state import state_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,4 +91,4 @@ def _refuse_nobody() -> Callable[[], Any] | None:
 
 def _refuse_stale(within: timedelta | None) -> Callable[[], Any] | None:
     login_manager = active_login_manager()
-    return None if login_manager.keeper.is_fresh(within) else login_manager.needs_refresh
+    return None if state_now().keeper.is_fresh(within) else login_manager.needs_refresh

@@ -16,6 +16,7 @@ from admit.flask.pages import Pages
 from admit.flask.proxies import Proxies
 from admit.flask.settings import AccountSettings
 from admit.flask.starting import refuse_memory_for_many, refuse_weak_secrets
+from admit.flask.state import state_of
 from admit.flask.trying import mount_description
 from admit.mail import MailSettings, sender_of
 from admit.throttle import ThrottleSettings
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from admit.feature import Feature
-    from admit.flask.login_manager import LoginManager
     from admit.flask.stored_login import StoredLogin
     from admit.store import Stores
 
@@ -36,7 +36,6 @@ __all__ = ["install"]
 
 def install(  # noqa: PLR0913 -- what accounts are made of
     app: Flask,
-    login_manager: LoginManager[Any],
     keeper: StoredLogin,
     *,
     stores: Stores,
@@ -67,7 +66,7 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     mount(app, accounts, pages)
     if is_development(app) if settings.api_docs is None else settings.api_docs:
         mount_description(app, accounts)
-    _send_the_refused_to_our_pages(app, login_manager, accounts)
+    _send_the_refused_to_our_pages(app, accounts)
     return accounts
 
 
@@ -86,18 +85,15 @@ def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Featu
     return Mailing(app, sender_of(source or "console:", mail_settings), base=base, site_name=name)
 
 
-def _send_the_refused_to_our_pages(app: Flask, login_manager: LoginManager[Any], accounts: Accounts) -> None:
-    wants_problems = cast("dict[str, bool]", app.config).get("ADMIT_PROBLEM_JSON", True)
-    app.extensions["admit"] = replace(app.extensions["admit"], problem_json=wants_problems)
+def _send_the_refused_to_our_pages(app: Flask, accounts: Accounts) -> None:
+    state, config = state_of(app), cast("dict[str, bool]", app.config)
+    state.settings = replace(state.settings, problem_json=config.get("ADMIT_PROBLEM_JSON", True))
     names = [bound.name for bound in accounts.actions()]
     login = way_in(accounts.features)
-    # Our pages say themselves what they are for, and a message in Flask's session would need a secret key.
-    if login is not None and login_manager.login_view is None:
-        login_manager.login_message = None
-        login_manager.login_view = accounts.settings.prefix + _path(accounts, login)
-    if "reauthenticate.show" in names and login_manager.refresh_view is None:
-        login_manager.needs_refresh_message = None
-        login_manager.refresh_view = accounts.settings.prefix + _path(accounts, "reauthenticate.show")
+    if login is not None:
+        state.login_page = accounts.settings.prefix + _path(accounts, login)
+    if "reauthenticate.show" in names:
+        state.refresh_page = accounts.settings.prefix + _path(accounts, "reauthenticate.show")
 
 
 def _path(accounts: Accounts, name: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from admit.errors import ConfigurationError
 from admit.flask import cookie_login, current, remember
-from admit.flask.beginning import note_beginnings
+from admit.flask.arguments import checked_features, source_for
 from admit.flask.callbacks import UserT, checked_protection, warn_deprecated
-from admit.flask.clients import present_client
 from admit.flask.commands import Commands
 from admit.flask.config import AUTH_HEADER_NAME
 from admit.flask.context import (
@@ -22,11 +22,10 @@ from admit.flask.context import (
 from admit.flask.cookie_login import CookieLogin
 from admit.flask.development import note_site
 from admit.flask.headers import any_header
-from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.loaders import call_loader
 from admit.flask.refusals import Refusals
 from admit.flask.sessions import UserSessions
-from admit.flask.settings import ALL_SETTINGS, AccountSettings, CookieSettings, FlaskSettings
+from admit.flask.settings import ALL_SETTINGS, AccountSettings, FlaskSettings
 from admit.flask.signals import (
     session_protected,
     user_accessed,
@@ -34,11 +33,12 @@ from admit.flask.signals import (
     user_loaded_from_header,
     user_loaded_from_request,
 )
+from admit.flask.state import State, state_among, state_now
 from admit.flask.stored_login import StoredLogin, stored_keeper
 from admit.settings import refuse_unknown_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from flask import Flask, Request, Response
@@ -52,7 +52,10 @@ __all__ = ["LoginManager"]
 
 
 class LoginManager(Refusals[UserT]):
-    """Keeps the settings and callbacks of logins; one may serve many applications.
+    """Keeps the callbacks and messages of logins; one may serve many applications, and keeps nothing of any.
+
+    What an application has, its store and its accounts, is in ``app.extensions["admit"]``. So a module may make the
+    login manager, models may import it, and each ``create_app()`` calls :meth:`init_app`.
 
     ``LoginManager[User]`` says what the application's user class is, and then :attr:`current_user` is
     a ``User`` or the anonymous user for a type checker.
@@ -61,9 +64,10 @@ class LoginManager(Refusals[UserT]):
         app: The application; or call :meth:`init_app` later.
         add_context_processor: Whether templates get ``current_user``.
         store: Where logins are kept, as a URL, an SQLAlchemy engine, a Flask-SQLAlchemy ``db`` or a store of
-            your own, or two of those, one for accounts and one for sessions. Without one they are kept in Flask's
-            signed session, where nobody can end them.
-        features: What accounts can do; each brings pages and a JSON API.
+            your own, or two of those, one for accounts and one for sessions. Or a function that returns one of these;
+            it is given the application, if it takes an argument. Without one they are kept in Flask's signed session,
+            where nobody can end them.
+        features: What accounts can do; each brings pages and a JSON API. They need a store.
         mail: Who sends the mails of features: a URL, a :class:`admit.mail.Sender`, or a function.
         settings: How long sessions live; read from ``app.config`` when they are missing.
         events: Who is told of logins and their ends.
@@ -85,33 +89,63 @@ class LoginManager(Refusals[UserT]):
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         super().__init__()
-        self.keeper = CookieLogin(self)
-        self._source = store
+        # What the applications have in common, unless init_app() is told otherwise.
+        self._store = store
         self._features = tuple(features)
         self._mail = mail
         self._settings = settings
         self._events = events
         self._clock = clock
+        self._applications: WeakSet[Flask] = WeakSet()
         if app is not None:
             self.init_app(app, add_context_processor)
 
-    def init_app(self, app: Flask, add_context_processor: bool = True) -> None:  # noqa: FBT001, FBT002 -- Flask-Login's signature
+    def init_app(
+        self,
+        app: Flask,
+        add_context_processor: bool = True,  # noqa: FBT001, FBT002 -- Flask-Login's signature
+        *,
+        store: Any = None,
+        features: Iterable[Feature] | None = None,
+        mail: Any = None,
+    ) -> None:
         """Make this the login manager of ``app``.
 
         Args:
             app: The application.
             add_context_processor: Whether templates get ``current_user``.
+            store: Where this application keeps logins; without one, where the login manager was told to.
+            features: What accounts can do here; without them, what the login manager was told.
+            mail: Who sends the mails here; without it, whom the login manager was told.
 
         Raises:
-            ConfigurationError: A setting has a value that it can't have, or there is no such setting.
+            ConfigurationError: A setting has a value that it can't have, there is no such setting, or there are
+                features and no store.
+
+        .. versionchanged:: 0.2
+           ``store``, ``features`` and ``mail`` are new.
         """
+        store = source_for(app, self._store if store is None else store)
+        features = checked_features(self._features if features is None else features, store)
         checked_protection(cast("dict[str, Any]", app.config).get("SESSION_PROTECTION"))
-        refuse_unknown_keys(app.config, [*ALL_SETTINGS, *(type(feature) for feature in self._features)])
-        app.extensions["admit"] = FlaskSettings.from_mapping(app.config)
+        refuse_unknown_keys(app.config, [*ALL_SETTINGS, *map(type, features)])
+        state = State(login_manager=self, settings=FlaskSettings.from_mapping(app.config), keeper=CookieLogin(self))
+        state.keep_in(app)
+        self._applications.add(app)
         note_site(app, AccountSettings.from_mapping(app.config))
-        features = self._features_by_name(app)
-        if self._source is not None:
-            self._keep_in_store(app, features)
+        if store is not None:
+            from admit.flask.opening import keep_in_store
+
+            keep_in_store(
+                app,
+                state,
+                store,
+                features,
+                mail=mail or self._mail,
+                settings=self._settings,
+                events=self._events,
+                clock=self._clock,
+            )
         app.cli.add_command(Commands("admit", help="Look after logins."))
         app.login_manager = self  # type: ignore[attr-defined]
         if type(self)._update_remember_cookie is not LoginManager._update_remember_cookie:  # noqa: SLF001
@@ -119,50 +153,19 @@ class LoginManager(Refusals[UserT]):
         if add_context_processor:
             app.context_processor(current._user_context_processor)  # noqa: SLF001 -- Flask-Login's name
 
-    def _features_by_name(self, app: Flask) -> Mapping[str, Feature]:
-        if not self._features:
-            return {}
-        # What features need is imported with the first one, so that logins alone start sooner.
-        from admit.flask.accounts import by_name
-
-        return by_name(self._features, app.config)
-
-    def _keep_in_store(self, app: Flask, features: Mapping[str, Feature]) -> None:
-        # The store is the manager's: a second application shares it, and the settings of the first.
-        is_first = not isinstance(self.keeper, StoredLogin)
-        if not isinstance(self.keeper, StoredLogin):
-            from admit.flask.opening import gate_for, open_for
-
-            self._stores = open_for(app, self._source)
-            gate = gate_for(
-                app, self._stores, features, settings=self._settings, events=self._events, clock=self._clock
-            )
-            self.keeper = StoredLogin(self, gate, CookieSettings.from_mapping(app.config))
-        if features:
-            from admit.flask.installing import install
-
-            install(
-                app,
-                self,
-                self.keeper,
-                stores=self._stores,
-                features=features,
-                mail=self._mail,
-                clock=self.keeper.gate.clock,
-            )
-        # Once for all applications that share the store, and after it was seen that the store keeps accounts.
-        for feature in features.values() if is_first else ():
-            feature.watch(self.keeper.gate.events, self._stores, present_client)
-        note_beginnings(app, self._clock)
-        if app.extensions["admit"].lazy_session:
-            app.session_interface = LazySessionInterface(app.session_interface)
+    @property
+    def keeper(self) -> CookieLogin | StoredLogin:  # noqa: D102 -- no part of the public API
+        return state_among(self._applications).keeper
 
     @property
     def sessions(self) -> UserSessions:
         """The sessions of users: to list them and to end them.
 
+        Those of the application of this request, command or ``with app.app_context():``. Outside of one, those of the
+        only application that this login manager serves.
+
         Raises:
-            ConfigurationError: This login manager has no store.
+            ConfigurationError: The application has no store, or nobody knows which application is meant.
         """
         return UserSessions(stored_keeper(self.keeper).gate, self.id_attribute)
 
@@ -188,7 +191,7 @@ class LoginManager(Refusals[UserT]):
 
     def _load_user(self) -> None:
         """Find the user of this request: the session's, the remember cookie's, the request's."""
-        if not self._has_loader() and self.keeper.accounts is None:
+        if not self._has_loader() and state_now().keeper.accounts is None:
             message = (
                 "Missing user_loader or request_loader: there is no way to tell who is logged in. "
                 "Decorate a function with @login_manager.user_loader."
@@ -200,7 +203,7 @@ class LoginManager(Refusals[UserT]):
         if self._session_protection_failed():
             self._update_request_context_with_user()
             return
-        user = self.keeper.load_user()
+        user = state_now().keeper.load_user()
         if user is None:
             user = self._load_user_from_elsewhere()
         self._update_request_context_with_user(user)
@@ -250,7 +253,7 @@ class LoginManager(Refusals[UserT]):
 
         A session in a store is no copy that turned up elsewhere: it ends when its owner says so.
         """
-        if isinstance(self.keeper, StoredLogin):
+        if isinstance(state_now().keeper, StoredLogin):
             return False
         context = request_context()
         mode = checked_protection(configured("SESSION_PROTECTION", self.session_protection))

@@ -9,6 +9,7 @@ from admit.flask.context import application, real_object
 from admit.flask.current import active_login_manager, current_user, holds
 from admit.flask.remember import checked_duration
 from admit.flask.signals import user_logged_in, user_logged_out, user_login_confirmed
+from admit.flask.state import state_now
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -62,7 +63,7 @@ def login_user(
         )
         raise ConfigurationError(message)
     lifetime = checked_duration(duration, "duration") if remember and duration is not None else None
-    if not login_manager.keeper.start(user_id, remembered=remember, duration=lifetime, fresh=fresh):
+    if not state_now().keeper.start(user_id, remembered=remember, duration=lifetime, fresh=fresh):
         return False
     login_manager._update_request_context_with_user(user)  # noqa: SLF001 -- Flask-Login's name
     user_logged_in.send(application(), user=user)
@@ -76,7 +77,7 @@ def logout_user() -> bool:
     """
     login_manager = active_login_manager()
     user = real_object(current_user)
-    login_manager.keeper.end()
+    state_now().keeper.end()
     user_logged_out.send(application(), user=user)
     login_manager._update_request_context_with_user()  # noqa: SLF001
     return True
@@ -87,7 +88,7 @@ def confirm_login() -> None:
 
     .. versionadded:: 0.1
     """
-    active_login_manager().keeper.confirm()
+    state_now().keeper.confirm()
     user_login_confirmed.send(application())
 
 
@@ -96,7 +97,7 @@ def login_fresh() -> bool:
 
     .. versionadded:: 0.1
     """
-    return active_login_manager().keeper.is_fresh()
+    return state_now().keeper.is_fresh()
 
 
 def login_remembered() -> bool:
@@ -104,7 +105,7 @@ def login_remembered() -> bool:
 
     .. versionadded:: 0.1
     """
-    return active_login_manager().keeper.is_remembered()
+    return state_now().keeper.is_remembered()
 
 
 def set_login_view(login_view: str, blueprint: Any = None) -> None:

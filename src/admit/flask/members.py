@@ -12,6 +12,7 @@ from admit.flask.context import the_request
 from admit.flask.current import active_login_manager, holds, user_now
 from admit.flask.guards import guarded
 from admit.flask.mixins import UserMixin
+from admit.flask.state import state_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +113,7 @@ def roles_required(*roles: str) -> Callable[[View], View]:
 
 
 def _refuse_role() -> Any:
-    error, accounts = RoleRequired(), active_login_manager().keeper.accounts
+    error, accounts = RoleRequired(), state_now().keeper.accounts
     if accounts is not None:
         from admit.flask.telling import tell_of_refusal
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
+from admit.flask.state import state_of
 from admit.flask.stored_login import stored_keeper
 from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, EventStore, SessionStore
 from admit.stores.near import NearStore
@@ -40,11 +41,11 @@ def keeper_and_stores(app: Flask) -> tuple[StoredLogin, Stores]:
     Raises:
         ConfigurationError: It has no LoginManager yet, or one without a store.
     """
-    login_manager = vars(app).get("login_manager")
-    if login_manager is None:
+    if vars(app).get("login_manager") is None:
         message = "This application has no LoginManager yet, so that there is nothing to observe. Make it first."
         raise ConfigurationError(message)
-    return stored_keeper(login_manager.keeper), login_manager._stores  # noqa: SLF001 -- a part of the same library
+    state = state_of(app)
+    return stored_keeper(state.keeper), cast("Stores", state.stores)
 
 
 def observe(stores: Stores, observer: object, around: Around) -> None:

@@ -6,26 +6,71 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from admit.flask.beginning import is_served
-from admit.flask.settings import StoreSettings
+from admit.adopting import Adopting
+from admit.events import Events
+from admit.flask.beginning import is_served, note_beginnings
+from admit.flask.clients import present_client
+from admit.flask.lazy_session import LazySessionInterface
+from admit.flask.settings import CookieSettings, StoreSettings
+from admit.flask.state import close_with
+from admit.flask.stored_login import StoredLogin
 from admit.gate import Gate
 from admit.settings import SessionSettings
 from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from flask import Flask
 
-    from admit.events import Events
     from admit.feature import Feature
+    from admit.flask.state import State
     from admit.store import Stores
 
-__all__ = ["gate_for", "open_for"]
+__all__ = ["gate_for", "keep_in_store", "open_for"]
 
 _RELATIVE = "sqlite:///"
+
+
+def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
+    app: Flask,
+    state: State,
+    store: Any,
+    features: Sequence[Feature],
+    *,
+    mail: Any,
+    settings: SessionSettings | None,
+    events: Events | None,
+    clock: Callable[[], datetime] | None,
+) -> None:
+    """Have an application keep its logins in a store, and its accounts, if it has features.
+
+    Args:
+        app: The application.
+        state: What it has of Admit, which is changed.
+        store: What :func:`open_for` takes.
+        features: What accounts can do.
+        mail: Who sends mails.
+        settings: How long sessions live; read from the configuration when they are missing.
+        events: Who is told, in every application.
+        clock: Returns the present time, aware and UTC; that of the store if it is missing.
+    """
+    stores = state.stores = open_for(app, store)
+    named = _by_name(features, app)
+    gate = gate_for(app, stores, named, settings=settings, events=events, clock=clock)
+    keeper = state.keeper = StoredLogin(state.login_manager, gate, CookieSettings.from_mapping(app.config))
+    if named:
+        from admit.flask.installing import install
+
+        install(app, keeper, stores=stores, features=named, mail=mail, clock=gate.clock)
+    # After it was seen that the store keeps accounts.
+    for feature in named.values():
+        feature.watch(gate.events, stores, present_client)
+    note_beginnings(app, clock)
+    if state.settings.lazy_session:
+        app.session_interface = LazySessionInterface(app.session_interface)
 
 
 def open_for(app: Flask, source: Any) -> Stores:
@@ -45,6 +90,7 @@ def open_for(app: Flask, source: Any) -> Stores:
             connect_timeout=settings.connect_timeout.total_seconds(),
             command_timeout=settings.command_timeout.total_seconds(),
         )
+    close_with(app, _opened(stores, found))
     if isinstance(stores.sessions, MemoryStore) or not settings.near_entries:
         return stores
     from admit.stores.near import NearStore
@@ -52,6 +98,14 @@ def open_for(app: Flask, source: Any) -> Stores:
     entries, max_age = settings.near_entries, settings.near_max_age.total_seconds()
     near = NearStore(stores.sessions, entries=entries, max_age=max_age, serves=is_served)
     return replace(stores, sessions=near)
+
+
+def _opened(stores: Stores, given: list[Any]) -> list[Any]:
+    """Return what was opened for one application. A store that somebody made is theirs, and may serve others."""
+    # What is beside an application's users is closed with them, if it was opened there.
+    is_alone = len(given) == 1 and isinstance(stores.accounts, Adopting)
+    kept: list[Any] = [stores.accounts] if is_alone else [stores.accounts, stores.sessions]
+    return [one for one in kept if one is not None and not any(one is other for other in given)]
 
 
 def gate_for(  # noqa: PLR0913 -- what a gate stands on
@@ -70,20 +124,30 @@ def gate_for(  # noqa: PLR0913 -- what a gate stands on
         stores: What keeps what.
         features: The features by name.
         settings: How long sessions live.
-        events: Who is told.
+        events: Who is told, in every application.
         clock: Returns the present time, aware and UTC; that of the store if it is missing.
     """
     graces = [one.reopens_within for one in features.values() if one.reopens_within is not None]
     return Gate(
         stores.sessions,
         settings or SessionSettings.from_mapping(app.config),
-        events=events,
+        # The subscribers of one application must not be told of what happens in another.
+        events=Events(events),
         clock=clock,
         stores=stores,
         second_factors=[name for name, feature in features.items() if feature.second_factor],
         verified_only=any(feature.demands_verified for feature in features.values()),
         grace=max(graces, default=None),
     )
+
+
+def _by_name(features: Sequence[Feature], app: Flask) -> Mapping[str, Feature]:
+    if not features:
+        return {}
+    # What features need is imported with the first one, so that logins alone start sooner.
+    from admit.flask.accounts import by_name
+
+    return by_name(features, app.config)
 
 
 def _source(app: Flask, source: Any) -> Any:

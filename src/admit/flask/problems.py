@@ -5,11 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import current_app, json
+from flask import json
 
 from admit.errors import ReauthenticationRequired, SessionRequired
 from admit.flask import headers
-from admit.flask.context import the_request
+from admit.flask.context import application, the_request
+from admit.flask.state import state_now
 
 if TYPE_CHECKING:
     from flask import Response
@@ -24,7 +25,7 @@ _TYPE = "application/problem+json"
 
 def wanted() -> bool:
     """Tell whether to refuse with a problem document: the application and the client both want JSON."""
-    if not current_app.extensions["admit"].problem_json:
+    if not state_now().settings.problem_json:
         return False
     request = the_request()
     accepted = headers.accepted_types(request)
@@ -57,7 +58,7 @@ def problem(error: AdmitError) -> Response:
         "code": error.problem_code,
         "error": error.message,
     }
-    response = current_app.response_class(json.dumps(body), status=status, mimetype=_TYPE)
+    response = application().response_class(json.dumps(body), status=status, mimetype=_TYPE)
     if status is HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Cookie realm="login"'
     # What one client may not see must not be what a cache shows to the next one.

@@ -10,8 +10,9 @@ import click
 from flask.cli import with_appcontext
 
 from admit.errors import ConfigurationError
-from admit.flask.current import active_login_manager
 from admit.flask.printing import as_json, print_row, store_trouble_said
+from admit.flask.state import state_now
+from admit.flask.stored_login import stored_keeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -48,9 +49,9 @@ def purge(batch: int, *, json: bool) -> None:
 
 def purged_rows(batch: int) -> Iterator[int]:
     """Remove sessions whose time is over and what features keep no longer, and give how many after each batch."""
-    login_manager = active_login_manager()
-    accounts = login_manager.keeper.accounts
-    purges: list[Callable[[], int]] = [partial(login_manager.sessions.gate.purge, batch=batch)]
+    keeper = stored_keeper(state_now().keeper)
+    accounts = keeper.accounts
+    purges: list[Callable[[], int]] = [partial(keeper.gate.purge, batch=batch)]
     if accounts is not None:
         features, stores = accounts.features.values(), accounts.stores
         purges += [partial(feature.purge, stores, now=accounts.now(), batch=batch) for feature in features]
@@ -62,7 +63,7 @@ def purged_rows(batch: int) -> Iterator[int]:
 
 
 def _erased(batch: int) -> Iterator[int]:
-    accounts = active_login_manager().keeper.accounts
+    accounts = state_now().keeper.accounts
     if accounts is None:
         return
     from admit.erasure import erase_closed

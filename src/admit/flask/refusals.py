@@ -12,22 +12,18 @@ from admit.flask.config import USE_SESSION_FOR_NEXT
 from admit.flask.context import application, configured, the_request, the_session
 from admit.flask.redirects import asked_url, expand_login_view, login_url, make_next_param
 from admit.flask.signals import user_needs_refresh, user_unauthorized
+from admit.flask.state import state_now
 
 if TYPE_CHECKING:
     from flask import Response
 
     from admit.errors import AdmitError
-    from admit.flask.cookie_login import CookieLogin
-    from admit.flask.stored_login import StoredLogin
 
 __all__ = ["Refusals"]
 
 
 class Refusals(Callbacks[UserT]):
     """The answers of :class:`admit.flask.LoginManager` to those whom a guard refuses."""
-
-    #: What keeps the logins: Flask's session, or a store.
-    keeper: CookieLogin | StoredLogin
 
     def unauthorized(self) -> Any:
         """Answer somebody who is not logged in.
@@ -39,8 +35,10 @@ class Refusals(Callbacks[UserT]):
         if self.unauthorized_callback:
             return self.unauthorized_callback()
         if problems.wanted():
-            return self._problem(problems.session_required(self.keeper.ending()))
+            return self._problem(problems.session_required(state_now().keeper.ending()))
         view = self.blueprint_login_views.get(the_request().blueprint, self.login_view)
+        if view is None and (page := state_now().login_page) is not None:
+            return self._send_to_ours(page)
         return self._send_to(view, self.login_message, self.login_message_category)
 
     def needs_refresh(self) -> Any:
@@ -50,17 +48,23 @@ class Refusals(Callbacks[UserT]):
             return self.needs_refresh_callback()
         if problems.wanted():
             return self._problem(problems.reauthentication_required())
+        if self.refresh_view is None and (page := state_now().refresh_page) is not None:
+            return self._send_to_ours(page)
         return self._send_to(self.refresh_view, self.needs_refresh_message, self.needs_refresh_message_category)
 
     def _problem(self, error: AdmitError) -> Response:
         """Return the problem document; where there are accounts, it lists what would do."""
-        accounts = self.keeper.accounts
+        accounts = state_now().keeper.accounts
         if accounts is None:
             return problems.problem(error)
         from admit.flask.answers import as_problem
         from admit.flask.languages import best_language
 
         return as_problem(accounts, error, best_language(the_request()))
+
+    def _send_to_ours(self, page: str) -> Any:
+        # Our pages say themselves what they are for, and a message in Flask's session would need a secret key.
+        return self._send_to(page, None, "")
 
     def _send_to(self, view: str | None, message: Any, category: str) -> Any:
         if not view:

@@ -10,8 +10,8 @@ from werkzeug.local import LocalProxy
 from admit import device_names
 from admit.flask.clients import client
 from admit.flask.context import real_object
-from admit.flask.current import active_login_manager
 from admit.flask.outages import store_trouble
+from admit.flask.state import state_now
 from admit.flask.stored_login import stored_keeper, whole
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class UserSessions:
 
 
 def _current() -> UserSession | None:
-    stored = stored_keeper(active_login_manager().keeper)
+    stored = stored_keeper(state_now().keeper)
     session = stored.stay().session
     return None if session is None else UserSession(session, stored.gate)
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from admit.flask.current import login_manager_of
+from admit.flask.state import state_of
 from admit.flask.stored_login import StoredLogin
 
 __all__ = ["FlaskLoginClient"]
@@ -46,8 +47,9 @@ class FlaskLoginClient(FlaskClient):
         user_id = getattr(user, login_manager.id_attribute)()
         # With this client's own address and user agent, or session protection would doubt the login.
         with self.application.test_request_context(environ_base=self.environ_base):
-            if isinstance(login_manager.keeper, StoredLogin):
-                self.set_cookie(*login_manager.keeper.issue(user_id, fresh=fresh_login))
+            keeper = state_of(self.application).keeper
+            if isinstance(keeper, StoredLogin):
+                self.set_cookie(*keeper.issue(user_id, fresh=fresh_login))
                 return
             identifier = login_manager._session_identifier_generator()  # noqa: SLF001
         with self.session_transaction() as login:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, render_template
 
@@ -16,6 +16,7 @@ from admit.flask.languages import best_language, said
 from admit.flask.outages import log_outage
 from admit.flask.pages import Link, mounted
 from admit.flask.phrases import phrases
+from admit.flask.state import state_of
 from admit.stores.near import NearStore
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from admit.flask.accounts import Accounts
     from admit.server.outbox import Outbox
+    from admit.store import Stores
 
 __all__ = ["accounts_of", "add_pages", "close_stores", "render_page"]
 
@@ -31,13 +33,12 @@ _UNREADY = 503
 
 def accounts_of(app: Flask) -> Accounts:
     """Return the accounts of the ready-made application."""
-    found: Accounts = vars(app)["login_manager"].keeper.accounts
-    return found
+    return cast("Accounts", state_of(app).keeper.accounts)
 
 
 def close_stores(app: Flask) -> None:
     """Let go of the stores of the ready-made application."""
-    vars(app)["login_manager"]._stores.close()  # noqa: SLF001 -- whoever made the application ends it
+    cast("Stores", state_of(app).stores).close()
 
 
 def add_pages(app: Flask, *, outbox: Outbox | None) -> None:

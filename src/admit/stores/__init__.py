@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 from admit import errors
-from admit.adopting import Adopting
+from admit.adopting import Adopting, Binding
 from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, EventStore, SessionStore, Stores
 from admit.stores import memory
 
@@ -63,7 +63,8 @@ def open_stores(source: Any, **options: Any) -> Stores:
     """
     if not isinstance(source, tuple | list):
         if _is_adopting(source):
-            return _stores(source.open(**options), source)
+            source = _bound(source, options)
+            return _stores(source.open(), source)
         store = open_store(source, **options)
         return _stores(store, store)
     parts: list[Any] = [*source]
@@ -77,7 +78,7 @@ def open_stores(source: Any, **options: Any) -> Stores:
         )
         raise errors.ConfigurationError(message)
     if _is_adopting(people):
-        people.open(**options)
+        people = _bound(people, options)
     return _stores(open_store(parts[1], **options), people)
 
 
@@ -90,6 +91,14 @@ def _stores(store: SessionStore, people: object) -> Stores:
         counters=store if isinstance(store, CounterStore) else None,
         events=next((one for one in (people, store) if isinstance(one, EventStore)), None),
     )
+
+
+def _bound(source: Adopting, options: dict[str, Any]) -> Adopting:
+    """Return a store beside an application's own users, opened for the database of this application."""
+    if isinstance(source, Binding):
+        return source.bound(**options)
+    source.open(**options)
+    return source
 
 
 def _is_adopting(source: object) -> TypeGuard[Adopting]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakValueDictionary
 
 from admit import identifiers as names
 from admit.errors import ConfigurationError, IdentifierTaken, StoreError
@@ -74,6 +76,9 @@ class ModelAccounts(ModelCredentials):
         self._trusts_addresses = verified is True
         self._source = beside
         self._beside: SessionStore | None = None
+        # A global object serves every application: what is beside the table is there once for each database.
+        self._besides: WeakValueDictionary[Any, SessionStore] = WeakValueDictionary()
+        self._opened: list[SessionStore] = []
         # Of two stores that two threads open at once, one would never be closed.
         self._opening = Mutex()
         self._has_told = False
@@ -87,26 +92,52 @@ class ModelAccounts(ModelCredentials):
         Raises:
             ConfigurationError: It keeps no accounts and credentials, or Admit's tables can't be there.
         """
-        with self._opening:
-            if self._beside is None:
-                self._beside = self._opened(options)
+        if self._beside is not None:
             return self._beside
+        source = self._place()
+        with self._opening:
+            found = self._besides.get(source)
+            if found is None:
+                found = self._besides[source] = self._open(source, options)
+        return found
 
-    def _opened(self, options: dict[str, Any]) -> SessionStore:
-        source = self._table.engine if self._source is None else self._source
+    def bound(self, **options: Any) -> ModelAccounts:
+        """Return these accounts in the database that the application's session uses now, opened.
+
+        A session factory such as Flask-SQLAlchemy's ``db.session`` uses another database in each application.
+
+        Args:
+            options: What the store takes besides, such as timeouts.
+
+        .. versionadded:: 0.2
+        """
+        one = copy(self)
+        one._bind(options)  # noqa: SLF001 -- of this class
+        return one
+
+    def close(self) -> None:
+        """Let go of what was opened beside the model; the application's engine is its own."""
+        for store in self._opened:
+            store.close()
+
+    def _bind(self, options: dict[str, Any]) -> None:
+        self._table, self._opened = self._table.bound(), []
+        source = self._place()
+        self._beside = self._besides[source] = self._open(source, options)
+
+    def _place(self) -> Any:
+        return self._table.engine if self._source is None else self._source
+
+    def _open(self, source: Any, options: dict[str, Any]) -> SessionStore:
         if isinstance(source, str) or hasattr(source, "dialect"):
             from admit.stores.sql import SqlStore
 
             source = SqlStore(source, **options)
+            self._opened.append(source)
         if not isinstance(source, AccountStore) or not isinstance(source, CredentialStore):
             message = f"{type(source).__name__} keeps no accounts. Give an SQL database as beside=."
             raise ConfigurationError(message)
         return cast("SessionStore", source)
-
-    def close(self) -> None:
-        """Let go of what was opened beside the model; the application's engine is its own."""
-        if self._beside is not None:
-            self._beside.close()
 
     def upgrade(self) -> None:
         """Bring the tables beside the model to this version of Admit, where there are any."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -49,6 +51,8 @@ class ModelTable:
         verified: str | None,
     ) -> None:
         self._session_factory = session_factory
+        self._engine: Engine | None = None
+        self._engines: WeakSet[Engine] = WeakSet()
         self._model = model
         # Before the models of the application are complete, its mappers can't be configured.
         columns: Mapping[str, Column[Any]] = dict(class_mapper(model, configure=False).columns.items())
@@ -59,12 +63,28 @@ class ModelTable:
         self._active = next((one for one in _ACTIVE if one in columns), None)
         self._key, self._key_type = primary_key(model, columns)
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """The engine that the application's session uses for this model."""
-        engine: Engine = self._session_factory().get_bind(mapper=class_mapper(self._model, configure=False)).engine
+        """The engine that the application's session uses for this model: another one for each application, perhaps."""
+        return self._engine or self._engine_now()
+
+    def _engine_now(self) -> Engine:
+        try:
+            session = self._session_factory()
+        except RuntimeError:  # Flask-SQLAlchemy's, outside of any application: the only one that there is will do
+            if len(self._engines) == 1:
+                return next(iter(self._engines))
+            raise
+        engine: Engine = session.get_bind(mapper=class_mapper(self._model, configure=False)).engine
         keep_apart(engine)
+        self._engines.add(engine)
         return engine
+
+    def bound(self) -> ModelTable:
+        """Return this table in the database that the session factory uses now."""
+        table = copy(self)
+        table._engine = self.engine  # noqa: SLF001 -- of this class
+        return table
 
     @property
     def keeps_verified(self) -> bool:

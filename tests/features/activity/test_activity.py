@@ -303,11 +303,12 @@ def test_two_applications_record_once() -> None:
     """A login manager that serves two applications records each event once."""
     store = MemoryStore()
     manager = LoginManager(store=store, features=[Activity()], mail=print)
-    for name in ("one", "two"):
-        app = Flask(name)
+    apps = [Flask("one"), Flask("two")]
+    for app in apps:
         app.config.update(TESTING=True, ADMIT_PUBLIC_URL="https://app.example")
         manager.init_app(app)
-    manager.sessions.gate.admit("ada", "password")
+    with apps[1].app_context():
+        manager.sessions.gate.admit("ada", "password")
     assert store.get_ends().head_number == 1
 
 

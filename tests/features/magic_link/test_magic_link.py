@@ -444,8 +444,8 @@ def test_the_links_host_is_configured(site: Site, header: str) -> None:
 def test_where_people_log_in() -> None:
     """Beside passwords it is another way, and alone it is the one that the site sends people to."""
     both, alone = Site(MagicLink(), Phrases()), Site(MagicLink())
-    assert both.manager.login_view == "/account/phrase"
-    assert alone.manager.login_view == "/account/magic-link"
+    assert both.app.extensions["admit"].login_page == "/account/phrase"
+    assert alone.app.extensions["admit"].login_page == "/account/magic-link"
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(), timedelta(minutes=11), -timedelta(minutes=1)])

@@ -14,6 +14,7 @@ from bench import (
     adopting,
     bursts,
     dropin,
+    endings,
     enumeration,
     faults,
     hashing,
@@ -256,6 +257,26 @@ def run_revocation() -> None:
     report.write_text("revocation", table, command=report.command_line(), at=now)
 
 
+def run_endings() -> bool:
+    """End very many sessions of one account over each store, and tell whether nobody waited long."""
+    now = datetime.now(UTC)
+    with stores.folder() as folder:
+        found = [endings.measure(name, url, now) for name, url in revocation.urls(Path(folder))]
+    rows = [
+        f"| {one.name} | {one.seconds:.1f} | {one.others} | {' | '.join(f'{ms:.0f}' for ms in one[3:])} |"
+        for one in found
+    ]
+    head = "| store | s | sign-ins of others | longest, ms | of the same account, ms | longest without, ms |"
+    table = "\n".join([head, f"|{'---|' * 6}", *rows])
+    print(table)
+    note = (
+        f"All {endings.SESSIONS:,} sessions of one account end while two threads add sessions, of another account and "
+        f"of the same. Target: nobody of another account waits longer than {endings.LONGEST:.0f} ms."
+    )
+    report.write_text("endings", f"{note}\n\n{table}", command=report.command_line(), at=now)
+    return all(one.others_longest <= endings.LONGEST for one in found)
+
+
 def run_rotation(rotations: int) -> None:
     """Count who is logged out, and who is not caught, through many rotations under parallel requests."""
     with stores.folder() as folder:
@@ -297,6 +318,7 @@ RUNS: dict[str, Callable[[argparse.Namespace], bool | None]] = {
     "observing": lambda options: run_observing(options.rounds, options.requests) <= observing.TARGET,
     "load": lambda options: run_load(options.clients, options.minutes),
     "faults": lambda options: run_faults(options.minutes),
+    "endings": lambda _: run_endings(),
     "takeovers": lambda options: run_takeovers(options.rounds_each, options.src),
 }
 

@@ -85,6 +85,9 @@ class StoredLogin:
         after_this_request(vary_by_cookie)
         presented = session_cookie.presented_token(self.cookie)
         if presented is None:
+            if session_cookie.is_ambiguous(self.cookie):
+                stay.clear = True
+                self._settle_later(stay)
             return
         stay.carrier = presented.carrier
         try:  # and not store_trouble(), which costs as much as the look-up
@@ -94,10 +97,9 @@ class StoredLogin:
         session = resumed.session
         stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
         stay.outdated = resumed.outdated
-        # A request that was on its way while the login was replaced must not delete the new cookie.
-        is_replaced = resumed.ending is not None and resumed.ending.reason is EndReason.REPLACED
-        # Neither may one that was so long under way that its secret is an old one.
-        stay.clear = session is None and not is_replaced and resumed.outdated is None
+        # Only what is known to have ended here. An unknown token may be that of another application on this host, an
+        # old secret is of a request that was long under way, and after a replaced login the browser has a new cookie.
+        stay.clear = resumed.ending is not None and resumed.ending.reason is not EndReason.REPLACED
         if session is None or stay.token is not None or self.gate.needs_touch(session):
             self._settle_later(stay)
 

@@ -15,6 +15,8 @@ from flask import Request
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.http import parse_accept_header, parse_cookie, parse_options_header
 
+from admit.throttle import read_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -171,8 +173,12 @@ def device(request: Request) -> str:
 
 
 def address(request: Request) -> str | None:
-    """Return the network address of the client, from the connection or from a proxy that is believed."""
-    return header(request, "Remote-Addr")
+    """Return the network address of the client, from the connection or from a proxy that is believed.
+
+    A port that a proxy has written behind it is no part of it. What can't be read is returned as it is.
+    """
+    sent = header(request, "Remote-Addr")
+    return sent and (read_address(sent) or sent)
 
 
 def is_http(request: Request) -> bool:

@@ -13,6 +13,7 @@ from admit.flask.beginning import is_served, note_beginnings
 from admit.flask.clients import present_client
 from admit.flask.session_interface import watch_sessions
 from admit.flask.settings import CookieSettings, StoreSettings
+from admit.flask.standing import is_active_user
 from admit.flask.state import close_with
 from admit.flask.stored_login import StoredLogin
 from admit.gate import Gate
@@ -62,6 +63,7 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     named = _by_name(features, app)
     gate = gate_for(app, stores, named, settings=settings, events=events, clock=clock)
     keeper = state.keeper = StoredLogin(state.login_manager, gate, CookieSettings.from_mapping(app.config))
+    gate.admission.lets_in = partial(is_active_user, keeper)
     if named:
         from admit.flask.installing import install
 

@@ -21,10 +21,12 @@ from admit.flask.loaders import call_loader
 from admit.flask.members import user_of
 from admit.flask.outages import store_trouble, unavailable
 from admit.flask.signals import user_loaded_from_cookie
+from admit.flask.standing import is_active
 from admit.flask.stay import Stay
 from admit.model import EndReason, Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from flask import Response
@@ -92,8 +94,13 @@ class StoredLogin:
             return self._exchange_remember_cookie()
         return self._user(session.subject)
 
+    @property
+    def user_callback(self) -> Callable[[str], Any] | None:
+        """The application's user loader, if it has one."""
+        return self._login_manager.user_callback
+
     def _user(self, subject: str) -> Any:
-        loader = self._login_manager.user_callback
+        loader = self.user_callback
         if loader is not None:
             return call_loader(loader, subject)
         if self.accounts is None:
@@ -223,7 +230,7 @@ class StoredLogin:
             return None
         subject = remember.decode_cookie(cookie)
         user = None if subject is None else self._user(subject)
-        if subject is None or user is None:
+        if subject is None or user is None or not is_active(user):
             return None
         # It was made before there was anything here: whatever has ended logins since then has ended it as well.
         gate = self.gate.from_first(subject)

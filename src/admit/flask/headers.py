@@ -44,6 +44,7 @@ __all__ = [
     "place",
     "plain_cookie",
     "query",
+    "says_https",
 ]
 
 
@@ -90,6 +91,7 @@ BOUNDS: dict[str, Bound] = {
     "Sec-Fetch-Mode": Bound("HTTP_SEC_FETCH_MODE", 32),
     "Sec-Fetch-Site": Bound("HTTP_SEC_FETCH_SITE", 32),
     "User-Agent": Bound("HTTP_USER_AGENT", 512),
+    "X-Forwarded-Proto": Bound("HTTP_X_FORWARDED_PROTO", 64),
 }
 
 #: How many languages of ``Accept-Language`` are looked at; browsers send up to a dozen.
@@ -184,6 +186,11 @@ def address(request: Request) -> str | None:
 def is_http(request: Request) -> bool:
     """Tell whether the request came over plain http, as far as the server and the proxies in front of it say."""
     return bool(request.environ["wsgi.url_scheme"] == "http")
+
+
+def says_https(request: Request) -> bool:
+    """Tell whether a proxy says that the browser asked over https, whether or not the proxy is believed."""
+    return "https" in (header(request, "X-Forwarded-Proto") or "").lower()
 
 
 def is_direct(request: Request) -> bool:

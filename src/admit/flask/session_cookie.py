@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from admit import tokens
 from admit.flask.context import application, the_request
 from admit.flask.development import is_loopback, may_be_plain, warn_of_plain_cookies
-from admit.flask.headers import bearer, cookie_values, host, host_sent, is_direct, is_http
+from admit.flask.headers import bearer, cookie_values, host, host_sent, is_direct, is_http, says_https
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +26,7 @@ __all__ = [
     "cookie_name",
     "cookie_value",
     "is_ambiguous",
+    "needs_https",
     "presented_token",
     "put_token",
     "secure_name",
@@ -183,6 +184,11 @@ def cookie_name(settings: CookieSettings, request: Request) -> str:
     domain can only be ``__Secure-``, and development over plain http has no prefix at all.
     """
     return settings.name if _is_development(request) else secure_name(settings)
+
+
+def needs_https(request: Request) -> bool:
+    """Tell whether browsers do not keep our cookie, because the request came from elsewhere over plain http."""
+    return not (is_loopback(host_sent(request)) or request.is_secure or says_https(request))
 
 
 def secure_name(settings: CookieSettings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from admit.events import Events, Throttling
 from admit.model import Client
 from admit.stores.memory import MemoryStore
 from admit.testing import Clock
-from admit.throttle import Throttle, ThrottleSettings, forget, network
+from admit.throttle import Throttle, ThrottleSettings, forget, network, read_address
 
 HERE, THERE = Client("192.0.2.1"), Client("198.51.100.7")
 
@@ -199,11 +200,49 @@ def test_a_refusal_takes_nothing_from_the_other_counters() -> None:
         ("", "unknown"),
         ("unix:", "unknown"),
         ("192.0.2.1, 10.0.0.1", "unknown"),
+        ("192.0.2.1:51234", "192.0.2.1"),
+        ("[2001:db8:1:2::7]", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::7]:443", "2001:db8:1:2::/64"),
+        ("[fe80::1%eth0]:443", "fe80::/64"),
+        ("2001:db8:1:2:3:4:5:6:443", "2001:db8:1:2::/64"),
+        ("[::ffff:192.0.2.1]:80", "192.0.2.1"),
+        ("192.0.2.1:", "unknown"),
+        ("192.0.2.1:1234567", "unknown"),
+        ("192.0.2.1:\u00b2", "unknown"),
+        ("[192.0.2.1", "unknown"),
+        ("192.0.2.1]:80", "unknown"),
+        ("[2001:db8::1]x", "unknown"),
+        ("[2001:db8::1]]:80", "unknown"),
+        ("_hidden", "unknown"),
+        (":443", "unknown"),
     ],
 )
 def test_what_an_address_is_counted_as(address: str | None, counted_as: str) -> None:
-    """IPv6 is counted by the /64 that one customer has, and whatever is no address together."""
+    """IPv6 is counted by the /64 that one customer has, and ports, brackets and zones are no part of an address."""
     assert network(address) == counted_as
+
+
+@pytest.mark.parametrize("address", [None, "", "unix:", "localhost", "_hidden"])
+def test_u09_an_address_that_cannot_be_read_is_no_common_bucket(address: str | None) -> None:
+    """One person whose address can't be read holds off nobody; accounts, devices and mailboxes have their limits."""
+    site, nowhere = Site(account_burst=7, mails_per_hour=2, requests_per_hour=2), Client(address)
+    assert [site.tries(f"account {number}", nowhere, most=1) for number in range(60)] == [1] * 60
+    assert site.tries("ada", nowhere) == 7
+    assert site.heard[-1].counter == "account"
+    for _ in range(5):
+        site.throttle.request(nowhere)
+    assert [site.throttle.allows_mail("ada", client=nowhere) for _ in range(9)] == [True] * 8 + [False]
+    for _ in range(2):
+        site.throttle.request(nowhere, device="laptop")
+    with pytest.raises(Throttled):
+        site.throttle.request(nowhere, device="laptop")
+
+
+@given(st.text(max_size=96))
+def test_u09_any_text_is_an_address_or_none(text: str) -> None:
+    """Whatever a proxy writes, it is read as an address that is in it, or as none."""
+    found = read_address(text)
+    assert found is None or (found in text and ip_address(found))
 
 
 def test_a_hundred_addresses_of_one_network() -> None:

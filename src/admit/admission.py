@@ -53,6 +53,8 @@ class Admission:
         self._accounts = accounts
         self._clock = clock
         self._events = events
+        #: Whether the application lets in who has logged in by a method: it may know more of its users than is kept.
+        self.lets_in: Callable[[str, str], bool] = _everybody
         self.verified_only = verified_only
         self.grace = grace
 
@@ -71,17 +73,23 @@ class Admission:
         """Tell whether the owner of an account may log in, be it to open it again."""
         return account.locked_at is None and not self.is_over(account)
 
-    def bar(self, account: Account) -> None:
+    def bar(self, account: Account, method: str = "") -> None:
         """Refuse whoever has proven that an account is theirs, if it may not be used.
 
+        Args:
+            account: The account.
+            method: What has verified it.
+
         Raises:
-            InvalidCredentials: It is closed for good.
+            InvalidCredentials: It is closed for good, or the application does not let its user in.
             LockedAccount: It is locked.
         """
         if self.is_over(account):
             raise InvalidCredentials(reason="closed")
         if account.locked_at is not None:
             raise LockedAccount(reason="locked")
+        if not self.lets_in(account.id, method):
+            raise InvalidCredentials(reason="inactive")
 
     def enter(  # noqa: PLR0913 -- what an entry is made of
         self,
@@ -152,7 +160,7 @@ class Admission:
         """Return the account as it is to be opened again, or ``None`` if it is open."""
         # First of all: a closing that came after the proof must not be undone by it.
         proofs.demand(account, method)
-        self.bar(account)
+        self.bar(account, method)
         if self.verified_only and not account.is_verified:
             raise VerificationRequired(reason="address not confirmed")
         if account.closed_at is None:
@@ -161,3 +169,7 @@ class Admission:
             raise InvalidCredentials(reason="closed")
         end_others()
         return replace(account, closed_at=None)
+
+
+def _everybody(_subject: str, _method: str) -> bool:
+    return True

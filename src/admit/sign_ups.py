@@ -21,7 +21,7 @@ from admit.errors import IdentifierTaken, InvalidChallenge, InvalidInput, StoreE
 from admit.model import Account, Credential, Identifier, IdentifierKind
 from admit.operations import create_account
 from admit.origins import KIND
-from admit.throttle import network
+from admit.throttle import UNKNOWN, network
 from admit.tokens import Token
 
 if TYPE_CHECKING:
@@ -209,11 +209,9 @@ def forget_invitation(ctx: Context, sign_up: SignUp) -> None:
 
 def may_wait(ctx: Context, key: str, lifetime: timedelta) -> bool:
     """Count a sign-up with an address, and tell whether it may wait: few of one network's may, and many of all."""
-    where = f"{network(ctx.client.address)} {key}"
-    return all(
-        ctx.throttle.allows(KIND, name, burst=most, interval=lifetime / most)
-        for name, most in ((where, _MOST_OF_NETWORK), (key, _MOST))
-    )
+    where = network(ctx.client.address)
+    bounds = [(key, _MOST)] if where == UNKNOWN else [(f"{where} {key}", _MOST_OF_NETWORK), (key, _MOST)]
+    return all(ctx.throttle.allows(KIND, name, burst=most, interval=lifetime / most) for name, most in bounds)
 
 
 # -- steps ---------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from admit.errors import ConfigurationError, MailRefused
 from admit.mail import is_address
+from admit.per_process import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -82,7 +83,9 @@ class SmtpSender:
         self._login = (username, password) if username is not None and password is not None else None
         self._author = _author_of(sender)
         self._timeout = timeout
-        self._context = context or ssl.create_default_context()
+        self._given_context = context
+        # Made when the first mail is sent: by then gevent has replaced what it is made of.
+        self._own_context = PerProcess(ssl.create_default_context)
         self._clock = clock
 
     def __repr__(self) -> str:
@@ -127,16 +130,19 @@ class SmtpSender:
     def _greeted(self) -> Generator[smtplib.SMTP]:
         with closing(self._connected()) as server:
             if self._tls == "starttls":
-                server.starttls(context=self._context)
+                server.starttls(context=self._context())
             if self._login:
                 server.login(*self._login)
             yield server
+
+    def _context(self) -> ssl.SSLContext:
+        return self._given_context or self._own_context.get()
 
     def _connected(self) -> smtplib.SMTP:
         # By default the name of this machine would be asked for, which may take long, and be told to everybody.
         name = self._author.domain
         if self._tls == "implicit":
-            return smtplib.SMTP_SSL(self._host, self._port, name, timeout=self._timeout, context=self._context)
+            return smtplib.SMTP_SSL(self._host, self._port, name, timeout=self._timeout, context=self._context())
         return smtplib.SMTP(self._host, self._port, name, timeout=self._timeout)
 
     def _written(self, message: Message) -> EmailMessage:

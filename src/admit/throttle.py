@@ -7,6 +7,9 @@ looked at, by atomic counters, under the account that a name means however it is
 failures have a counter for, and is counted by another; and a device that its owner has logged in with has counters of
 its own, which strangers can't touch. Accounts that do not exist are counted like those that do.
 
+Where the address of who tries can't be read, such as behind a proxy over a Unix socket that the application does not
+know of, nothing is counted by address: with one counter for all, one person would hold off everybody.
+
 Mails that strangers can ask for are counted by what they are for, and by who asks: a stranger who uses up their own
 leaves those of others, and a device that is known to be the owner's has its own.
 """
@@ -17,6 +20,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -31,7 +35,10 @@ if TYPE_CHECKING:
     from admit.model import Client
     from admit.store import CounterStore
 
-__all__ = ["Attempt", "Counter", "Throttle", "ThrottleSettings", "forget", "network"]
+__all__ = ["UNKNOWN", "Attempt", "Counter", "Throttle", "ThrottleSettings", "forget", "network", "read_address"]
+
+#: What stands for the network of an address that can't be read, such as that of a Unix socket.
+UNKNOWN = "unknown"
 
 _HOUR = timedelta(hours=1)
 
@@ -178,6 +185,8 @@ class Throttle:
         Raises:
             Throttled: The address has asked for too much.
         """
+        if device is None and network(client.address) == UNKNOWN:
+            return
         burst = self._settings.requests_per_hour
         kind, who = ("requests", network(client.address)) if device is None else ("device_requests", device)
         counter = Counter(kind, _key(kind, who), _HOUR / burst, burst)
@@ -202,6 +211,8 @@ class Throttle:
         )
         own = self._of_mails(kind, who, purpose, name)
         total = self._of_mails(f"all_{kind}", purpose, name, times=_TOTAL)
+        if client is not None and who == UNKNOWN:
+            return not self._spend(total)
         return not self._spend(own) and not self._spend(total)
 
     def allows(self, kind: str, name: str, *, burst: int, interval: timedelta) -> bool:
@@ -238,13 +249,18 @@ class Throttle:
                 Counter("device", _key("device", device, name), has.pair_interval, has.pair_burst),
                 Counter("device_login", _key("device_login", device, name), has.login_interval, has.login_burst),
             )
+        of_account = (
+            Counter("account", _key("account", name), has.account_interval, has.account_burst),
+            Counter("login", _key("login", name), has.login_interval, has.login_burst),
+        )
+        if where == UNKNOWN:
+            return of_account
         parts = _UNDER_WAY if settles else 1
         part, rest = has.address_interval / parts, has.address_interval * (parts - 1) / parts
         return (
             Counter("pair", _key("pair", name, where), has.pair_interval, has.pair_burst),
             Counter("address", _key("address", where), part, has.address_burst * parts, rest),
-            Counter("account", _key("account", name), has.account_interval, has.account_burst),
-            Counter("login", _key("login", name), has.login_interval, has.login_burst),
+            *of_account,
         )
 
     def _of_mails(self, kind: str, *parts: str, times: int = 1) -> Counter:
@@ -283,16 +299,41 @@ def forget(counters: CounterStore, names: Iterable[str], *, kinds: Iterable[str]
             counters.reset_count(_key(kind, *parts, name))
 
 
+@lru_cache(maxsize=256)
+def read_address(text: str) -> str | None:
+    """Return the address in a text, without brackets and port, or ``None`` if there is none."""
+    inner, bracket, rest = text.partition("]")
+    if bracket and inner.startswith("[") and (not rest or _is_port(rest)):
+        tries = [inner[1:]]
+    else:
+        # Some proxies write a port behind an IPv6 address without brackets.
+        host, colon, port = text.rpartition(":")
+        tries = [text, host] if _is_port(colon + port) else [text]
+    return next((one for one in tries if _is_address(one)), None)
+
+
 def network(address: str | None) -> str:
     """Return what an address is counted as: itself, or the /64 that one customer of IPv6 has to choose from."""
-    try:
-        parsed = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
+    found = read_address(address or "")
+    if found is None:
+        return UNKNOWN
+    parsed = ip_address(found.partition("%")[0])
     if not isinstance(parsed, IPv6Address):
         return str(parsed)
     mapped = parsed.ipv4_mapped
     return str(mapped or ip_network((parsed, 64), strict=False))
+
+
+def _is_port(text: str) -> bool:
+    return text.startswith(":") and text[1:].isascii() and text[1:].isdigit() and len(text) <= 6  # noqa: PLR2004 -- ":65535"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _key(kind: str, *parts: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import flask_login
 import pytest
 from flask import Flask
 
+import admit.flask
 from admit.errors import ConfigurationError
 from admit.flask import LoginManager
 from admit.flask.callbacks import checked_protection
@@ -53,6 +57,28 @@ def test_old_names_warn() -> None:
     with pytest.warns(DeprecationWarning, match="Use LoginManager.init_app"):
         login_manager.setup_app(app)
     assert app.login_manager is login_manager  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("library", [flask_login, admit.flask])
+@pytest.mark.parametrize("options", [{}, {"store": "memory:"}])
+def test_u20_login_disabled_is_as_in_flask_login(library: Any, options: dict[str, Any]) -> None:
+    """``_login_disabled`` is LOGIN_DISABLED of the application of now, and warns; outside of one it is false."""
+    app = Flask("site")
+    app.secret_key = "key"
+    login_manager = library.LoginManager(app, **(options if library is admit.flask else {}))
+    login_manager.user_loader(lambda _: None)
+    app.add_url_rule("/", view_func=library.login_required(lambda: "private"))
+    with pytest.warns(DeprecationWarning, match="LOGIN_DISABLED"):
+        assert login_manager._login_disabled is False
+    with pytest.warns(DeprecationWarning, match="LOGIN_DISABLED"), pytest.raises(RuntimeError):
+        login_manager._login_disabled = True
+    for disabled, status in ((True, 200), (False, 401)):
+        with app.app_context(), pytest.warns(DeprecationWarning, match="LOGIN_DISABLED"):
+            login_manager._login_disabled = disabled
+        with app.app_context(), pytest.warns(DeprecationWarning, match="LOGIN_DISABLED"):
+            assert login_manager._login_disabled is disabled
+        assert app.config["LOGIN_DISABLED"] is disabled
+        assert app.test_client().get("/").status_code == status
 
 
 def test_an_unknown_attribute_can_be_set() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import flask_login
+import pytest
 from flask import Flask, session
 from hypothesis import given
 from hypothesis import strategies as st
 
+import admit.flask
 from admit.flask import utils
 from admit.flask.cookie_login import binding
 
@@ -41,3 +43,50 @@ def test_whatever_a_session_notes_is_bound_or_not(noted: object) -> None:
         )
         session["_id"] = "place"
         assert binding(session, lambda: "place") == "bound"
+
+
+@pytest.mark.parametrize("library", [flask_login, admit.flask])
+@pytest.mark.parametrize("found", ["ada", None])
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_u16_the_session_names_the_remembered_user_before_the_loader_is_called(library: Any, found: str | None) -> None:
+    """A loader that looks at the session finds the remember cookie's login there, as in Flask-Login."""
+    user_class = type("User", (library.UserMixin,), {"id": "ada"})
+    app, seen = Flask("site"), list[Any]()
+    app.secret_key = "key"
+    manager = library.LoginManager(app)
+    manager.user_loader(lambda _: user_class())
+    app.add_url_rule("/in", "in", lambda: str(library.login_user(user_class(), remember=True)))
+    app.add_url_rule("/", "index", lambda: str(library.current_user.get_id()))
+    client = app.test_client()
+    client.get("/in")
+
+    @manager.user_loader
+    def load(_user_id: str) -> Any:
+        seen.append((session.get("_user_id"), session.get("_fresh")))
+        return None if session.get("_fresh") or found is None else user_class()
+
+    assert client.get("/").text == str(found)
+    assert seen == [("ada", True), ("ada", False)]
+
+
+def test_u16_a_remembered_user_who_is_gone_leaves_the_session_as_it_was() -> None:
+    """A session is not written for a remember cookie that names nobody, unless the loader writes into it."""
+    user_class = type("User", (admit.flask.UserMixin,), {"id": "ada"})
+    app = Flask("site")
+    app.secret_key = "key"
+    manager = admit.flask.LoginManager(app)
+    app.add_url_rule("/in", "in", lambda: str(admit.flask.login_user(user_class(), remember=True)))
+    app.add_url_rule("/", "index", lambda: str(admit.flask.current_user.get_id()))
+    client = app.test_client()
+    manager.user_loader(lambda _: None)
+    client.get("/in")
+    client.delete_cookie("session")
+    assert "Set-Cookie" not in client.get("/").headers
+    manager.user_loader(lambda _: session.update(noted=1))
+    client.get("/")
+    with client.session_transaction() as held:
+        assert dict(held) == {"noted": 1}
+    manager.user_loader(lambda _: session.clear())
+    client.get("/")
+    with client.session_transaction() as held:
+        assert dict(held) == {}

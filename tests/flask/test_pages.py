@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from flask import render_template
+from flask import Flask, render_template
 
 from admit.feature import Context, Feature, Reply, Secret, action
 from admit.features import everything, working
@@ -19,6 +19,7 @@ from admit.features.mail_verification import MailVerification
 from admit.features.password import Password
 from admit.features.reauthenticate import Reauthenticate
 from admit.features.registration import Registration, SignUp
+from admit.flask import LoginManager
 from tests.flask.page_site import ADA, PASSWORD, WRONG, Site, sign_in
 
 if TYPE_CHECKING:
@@ -380,3 +381,36 @@ def test_times_are_said(site: Site) -> None:
     sign_in(site.client())
     site.clock.advance(timedelta(seconds=30))
     assert "Last used <time" in member.get("/account/devices").text
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize(
+    ("url", "proto", "is_told"),
+    [
+        ("http://192.168.1.5:5000", None, True),
+        ("http://app.example", None, True),
+        ("http://app.example", "http", True),
+        ("http://localhost:5000", None, False),
+        ("http://127.0.0.1:5000", None, False),
+        ("https://app.example", None, False),
+        ("http://app.example", "https", False),  # a proxy that nobody has said is there
+    ],
+)
+@pytest.mark.parametrize("path", ["/account/sign-in", "/account/sign-up"])
+def test_u22_plain_http_is_told_on_the_pages(
+    url: str,
+    proto: str | None,
+    is_told: bool,  # noqa: FBT001 -- a parameter
+    debug: bool,  # noqa: FBT001 -- a parameter
+    path: str,
+) -> None:
+    """Where browsers drop the cookie, a page says why people have to sign in again and again."""
+    app = Flask("site")
+    app.debug = debug
+    app.config.update(SECRET_KEY="0f3b1c7e9a5d42688bd1f0c4e7a93d5566", ADMIT_PUBLIC_URL="https://app.example")
+    features = [Password(), Registration(identifiers=("username",))]
+    LoginManager(app, store="memory:", features=features, mail=lambda _: None)
+    headers = {"X-Forwarded-Proto": proto} if proto else {}
+    page = app.test_client().get(path, base_url=url, headers=headers)
+    assert page.status_code == 200
+    assert ("not served over https" in page.text) == is_told

@@ -14,6 +14,7 @@ from admit.flask.cookies import DEVICES, PENDING, KeptCookie
 from admit.flask.headers import header
 from admit.flask.languages import best_language
 from admit.flask.outages import store_trouble
+from admit.flask.standing import is_active_user
 from admit.known_devices import KnownDevices
 from admit.throttle import Throttle
 
@@ -110,6 +111,8 @@ class Accounts:
     def context(self) -> Context:
         """Return what an action is given in this request."""
         account = self.account()
+        with store_trouble():
+            account = account if account is None or is_active_user(self.keeper, account.id) else None
         request, stay = the_request(), self.keeper.stay()
         language = best_language(request)
         # Without cookies nothing of what a browser keeps counts: a script may ask for a token, but can't read cookies.

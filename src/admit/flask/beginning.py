@@ -29,25 +29,35 @@ __all__ = ["beginning_of", "is_served", "note_beginnings"]
 _KEY = "admit.began"
 
 
-def note_beginnings(app: Flask, clock: Callable[[], datetime] | None) -> None:
+def note_beginnings(
+    app: Flask, clock: Callable[[], datetime] | None, *, at_first: Callable[[], object] | None = None
+) -> None:
     """Have every request to ``app`` note when it began.
 
     Args:
         app: The application.
         clock: Returns the present time, aware and UTC, and asks nobody for it; ``None`` if the store tells the time.
+        at_first: Called before the first request, when the application has been set up.
     """
-    app.wsgi_app = _Noting(app.wsgi_app, clock or time.monotonic)  # type: ignore[method-assign] # as WSGI middleware is added to Flask
+    app.wsgi_app = _Noting(app.wsgi_app, clock or time.monotonic, at_first)  # type: ignore[method-assign] # as WSGI middleware is added to Flask
 
 
 class _Noting:
     """Middleware, which has what it stands before as ``app``, as others have: who looks for one finds it."""
 
-    def __init__(self, app: Any, clock: Callable[[], datetime | float]) -> None:
+    def __init__(
+        self, app: Any, clock: Callable[[], datetime | float], at_first: Callable[[], object] | None = None
+    ) -> None:
         self.app = app
         self._clock = clock
+        self._at_first = at_first
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         environ[_KEY] = self._clock()
+        # Threads that come at the same moment may call it twice.
+        at_first, self._at_first = self._at_first, None
+        if at_first is not None:
+            at_first()
         return self.app(environ, start_response)
 
 

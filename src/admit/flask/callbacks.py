@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
+from flask import has_app_context
+
 from admit.errors import ConfigurationError
 from admit.flask import cookie_login
 from admit.flask.config import (
@@ -14,6 +16,7 @@ from admit.flask.config import (
     REFRESH_MESSAGE,
     REFRESH_MESSAGE_CATEGORY,
 )
+from admit.flask.context import application, configured
 from admit.flask.mixins import AnonymousUserMixin
 
 if TYPE_CHECKING:
@@ -129,6 +132,21 @@ class Callbacks(Generic[UserT]):
         self.needs_refresh_callback = callback
         return callback
 
+    @property
+    def _login_disabled(self) -> bool:
+        """Whether the guards let everybody through, as the tests of many applications ask and say.
+
+        .. deprecated:: 0.2
+           Flask-Login's main branch has no such attribute any more; use ``app.config["LOGIN_DISABLED"]``.
+        """
+        _warn_of_login_disabled()
+        return has_app_context() and bool(configured("LOGIN_DISABLED"))
+
+    @_login_disabled.setter
+    def _login_disabled(self, disabled: bool) -> None:
+        _warn_of_login_disabled()
+        application().config["LOGIN_DISABLED"] = disabled
+
     def _has_loader(self) -> bool:
         return bool(self._user_callback or self._request_callback or self._header_callback)
 
@@ -143,6 +161,11 @@ def checked_protection(mode: str | None) -> str | None:
         return mode
     message = f'Session protection can\'t be {mode!r}. Choose "basic", "strong" or None.'
     raise ConfigurationError(message)
+
+
+def _warn_of_login_disabled() -> None:
+    message = 'LoginManager._login_disabled is deprecated. Set app.config["LOGIN_DISABLED"] instead.'
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
 
 
 def warn_deprecated(name: str, instead: str) -> None:

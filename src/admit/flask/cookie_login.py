@@ -48,6 +48,7 @@ __all__ = [
     "remember_login",
     "settle_later",
     "write_login",
+    "write_unproven",
 ]
 
 Binding = Literal["bound", "unbound", "elsewhere"]
@@ -70,6 +71,24 @@ def write_login(user_id: Any, identifier: str, *, fresh: bool) -> None:
     regenerate = getattr(context.app.session_interface, "regenerate", None)
     if regenerate is not None:
         regenerate(session)
+
+
+def write_unproven(user_id: Any) -> Callable[[], None]:
+    """Write into Flask's session that a remember cookie names ``user_id``; return what undoes it if nobody is found."""
+    session = the_session()
+    before, was_modified = dict(session), session.modified
+    session["_user_id"] = user_id
+    session["_fresh"] = False
+
+    def put_back() -> None:
+        # A loader that has cleared the session meanwhile means that.
+        if "_user_id" in session:
+            session.pop("_user_id")
+            session.pop("_fresh", None)
+            session.update({key: before[key] for key in before.keys() & {"_user_id", "_fresh"}})
+        session.modified = was_modified or dict(session) != before
+
+    return put_back
 
 
 def remember_login(seconds: float | None) -> None:
@@ -247,6 +266,9 @@ class CookieLogin:
     def end(self) -> None:
         """Log out."""
         drop_login()
+
+    def session_cleared(self) -> None:
+        """Do nothing: the login was in the session."""
 
     def confirm(self) -> None:
         """Make the login fresh: the person has just proven once more who they are."""

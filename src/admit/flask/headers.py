@@ -11,13 +11,14 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from flask import Request
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.http import parse_accept_header, parse_cookie, parse_options_header
 
+from admit.throttle import read_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from flask import Request
 
 __all__ = [
     "BOUNDS",
@@ -43,6 +44,7 @@ __all__ = [
     "place",
     "plain_cookie",
     "query",
+    "says_https",
 ]
 
 
@@ -89,6 +91,7 @@ BOUNDS: dict[str, Bound] = {
     "Sec-Fetch-Mode": Bound("HTTP_SEC_FETCH_MODE", 32),
     "Sec-Fetch-Site": Bound("HTTP_SEC_FETCH_SITE", 32),
     "User-Agent": Bound("HTTP_USER_AGENT", 512),
+    "X-Forwarded-Proto": Bound("HTTP_X_FORWARDED_PROTO", 64),
 }
 
 #: How many languages of ``Accept-Language`` are looked at; browsers send up to a dozen.
@@ -96,6 +99,9 @@ MOST_LANGUAGES = 16
 
 #: The most of a header that any server but a few lets through.
 _LONGEST_OF_ALL = 8192
+
+#: Tells whether a name is one that is the same for browsers and for all who read cookies.
+_is_plain = re.compile(r"[!-~]+").fullmatch
 
 #: What Werkzeug reads by itself when it answers with a file or reads a body.
 _READ_BY_WERKZEUG = tuple(name for name in BOUNDS if name.startswith(("If-", "Range", "Content-Type")))
@@ -120,7 +126,12 @@ def cookie_values(request: Request, name: str) -> list[str]:
 
     Only spaces and tabs count as blank, as they do for browsers. A sibling host sets a cookie whose name begins with
     another kind of blank, such as U+00A0: for a browser that is another name, which no prefix protects.
+
+    Where the application's request class has cookies of its own, for example because it gives them other names, those
+    count.
     """
+    if type(request).cookies is not Request.cookies:
+        return _values_of_application(request, name)
     sent = header(request, "Cookie")
     return [] if sent is None else [value.rstrip(" \t") for value in _values_of(name)(sent)]
 
@@ -164,13 +175,22 @@ def device(request: Request) -> str:
 
 
 def address(request: Request) -> str | None:
-    """Return the network address of the client, from the connection or from a proxy that is believed."""
-    return header(request, "Remote-Addr")
+    """Return the network address of the client, from the connection or from a proxy that is believed.
+
+    A port that a proxy has written behind it is no part of it. What can't be read is returned as it is.
+    """
+    sent = header(request, "Remote-Addr")
+    return sent and (read_address(sent) or sent)
 
 
 def is_http(request: Request) -> bool:
     """Tell whether the request came over plain http, as far as the server and the proxies in front of it say."""
     return bool(request.environ["wsgi.url_scheme"] == "http")
+
+
+def says_https(request: Request) -> bool:
+    """Tell whether a proxy says that the browser asked over https, whether or not the proxy is believed."""
+    return "https" in (header(request, "X-Forwarded-Proto") or "").lower()
 
 
 def is_direct(request: Request) -> bool:
@@ -236,6 +256,23 @@ def drop_what_is_too_long(request: Request) -> None:
     for name in _READ_BY_WERKZEUG:
         if header(request, name) is None:
             request.environ.pop(BOUNDS[name].key, None)
+
+
+def _values_of_application(request: Request, name: str) -> list[str]:
+    """Return the value that the application's request class has for this name, and those that contradict it."""
+    sent = header(request, "Cookie")
+    if sent is None and "HTTP_COOKIE" in request.environ:
+        return []
+    parts = [part.partition("=") for part in (sent or "").split(";")]
+    pairs = [(key.strip(" \t"), value.strip(" \t")) for key, _, value in parts]
+    plain = [(key, value) for key, value in pairs if _is_plain(key)]
+    if sent is not None and len(plain) < len(pairs):
+        kept = "; ".join(f"{key}={value}" for key, value in plain)
+        request = type(request)({**request.environ, "HTTP_COOKIE": kept})
+    found = request.cookies.get(name)
+    # What the name is called on the wire is seen by the value that it has there.
+    keys = {key for key, value in plain if value == found}
+    return [] if found is None else [found, *(value for key, value in plain if key in keys and value != found)]
 
 
 @lru_cache(maxsize=64)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from flask.sessions import SessionInterface, SessionMixin
+from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
+
+from admit.flask.clearing import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask import Flask, Request, Response
+    from typing_extensions import TypeIs
 
 __all__ = ["LazySession", "LazySessionInterface"]
 
@@ -57,6 +60,13 @@ class LazySession(SessionMixin, MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self.open())
 
+    def clear(self) -> None:
+        """Clear the real session, as its own class does. One that is in a cookie is not opened for that."""
+        interface, app, _ = self._source
+        if self._opened is None and _is_in_cookie(interface) and app.secret_key:
+            self._opened = watched(interface.session_class())
+        self.open().clear()
+
     def __getattr__(self, name: str) -> Any:
         # What a session interface adds to its sessions (an id, for example).
         return getattr(self.open(), name)
@@ -78,6 +88,11 @@ class LazySession(SessionMixin, MutableMapping[str, Any]):
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self.open().permanent = value
+
+
+def _is_in_cookie(interface: SessionInterface) -> TypeIs[SecureCookieSessionInterface]:
+    """Tell whether sessions are opened as Flask does it: then an empty one takes the place of any other."""
+    return type(interface).open_session is SecureCookieSessionInterface.open_session
 
 
 class LazySessionInterface(SessionInterface):

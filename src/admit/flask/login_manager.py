@@ -221,8 +221,12 @@ class LoginManager(Refusals[UserT]):
         user_id = remember.decode_cookie(cookie)
         if user_id is None or self._user_callback is None:
             return None
+        # Before the loader is called: it may look at the session, and must not find the login of before there.
+        put_back = cookie_login.write_unproven(user_id)
         user = call_loader(self._user_callback, user_id)
-        if user is not None:
+        if user is None:
+            put_back()
+        else:
             # Bound to this place, or "strong" would throw the user out at the next request.
             cookie_login.write_login(user_id, self._session_identifier_generator(), fresh=False)
             self._announce(user_loaded_from_cookie, user)

@@ -9,6 +9,7 @@ from admit.flask.context import application, real_object
 from admit.flask.current import active_login_manager, current_user, holds
 from admit.flask.remember import checked_duration
 from admit.flask.signals import user_logged_in, user_logged_out, user_login_confirmed
+from admit.flask.standing import log_inactive
 from admit.flask.state import state_now
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def login_user(
     """
     user = real_object(user)
     if not force and not holds(user, "is_active"):
+        # Without its id: it may have none yet.
+        log_inactive(f"of class {type(user).__name__}", "login_user()")
         return False
     login_manager = active_login_manager()
     user_id = getattr(user, login_manager.id_attribute)()

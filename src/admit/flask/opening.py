@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,8 +11,9 @@ from admit.adopting import Adopting
 from admit.events import Events
 from admit.flask.beginning import is_served, note_beginnings
 from admit.flask.clients import present_client
-from admit.flask.lazy_session import LazySessionInterface
+from admit.flask.session_interface import watch_sessions
 from admit.flask.settings import CookieSettings, StoreSettings
+from admit.flask.standing import is_active_user
 from admit.flask.state import close_with
 from admit.flask.stored_login import StoredLogin
 from admit.gate import Gate
@@ -61,6 +63,7 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     named = _by_name(features, app)
     gate = gate_for(app, stores, named, settings=settings, events=events, clock=clock)
     keeper = state.keeper = StoredLogin(state.login_manager, gate, CookieSettings.from_mapping(app.config))
+    gate.admission.lets_in = partial(is_active_user, keeper)
     if named:
         from admit.flask.installing import install
 
@@ -68,9 +71,9 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     # After it was seen that the store keeps accounts.
     for feature in named.values():
         feature.watch(gate.events, stores, present_client)
-    note_beginnings(app, clock)
-    if state.settings.lazy_session:
-        app.session_interface = LazySessionInterface(app.session_interface)
+    watch = partial(watch_sessions, app, lazy=state.settings.lazy_session)
+    watch()
+    note_beginnings(app, clock, at_first=watch)
 
 
 def open_for(app: Flask, source: Any) -> Stores:

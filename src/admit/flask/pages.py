@@ -26,6 +26,7 @@ from admit.flask.headers import query
 from admit.flask.languages import said
 from admit.flask.phrases import phrases
 from admit.flask.redirects import asked_url, redirect_to, safe_next
+from admit.flask.session_cookie import needs_https
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +150,7 @@ class Pages:
             language=language,
             links=self._links(bound, account, language),
             login_path=self._login_path(),
+            needs_https=needs_https(the_request()),
             next=next_of(),
             now=ctx.now,
             path=self.path,

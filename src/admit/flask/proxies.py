@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from admit.throttle import read_address
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -18,6 +20,9 @@ __all__ = ["Proxies"]
 
 #: More than the entries of all proxies that anybody has in a row.
 _LONGEST = 1024
+
+#: What a header has in it if it is more than a list of names and addresses of IPv4.
+_UNUSUAL = frozenset('":[')
 
 _READ = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
 
@@ -37,11 +42,12 @@ class Proxies(ProxyFix):
         """Serve a request."""
         for key in _READ:
             value = environ.get(key)
-            if value is not None and (len(value) > _LONGEST or '"' in value):
+            if value is not None and (len(value) > _LONGEST or not _UNUSUAL.isdisjoint(value)):
                 environ[key] = _written_by_proxies(value, self.x_for)
         return super().__call__(environ, start_response)
 
 
 def _written_by_proxies(value: str, count: int) -> str:
-    """Return the last entries of a header; no proxy puts an address in quotes."""
-    return ",".join(value[-_LONGEST:].rsplit(",", count)[-count:]).replace('"', "")
+    """Return the last entries of a header, addresses without ports; no proxy puts an address in quotes."""
+    entries = value[-_LONGEST:].replace('"', "").rsplit(",", count)[-count:]
+    return ",".join(read_address(entry.strip(" \t")) or entry for entry in entries)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from admit import tokens
-from admit.flask.context import the_request
+from admit.flask.context import application, the_request
 from admit.flask.development import is_loopback, may_be_plain, warn_of_plain_cookies
-from admit.flask.headers import bearer, cookie_values, host, host_sent, is_direct, is_http
+from admit.flask.headers import bearer, cookie_values, host, host_sent, is_direct, is_http, says_https
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +25,8 @@ __all__ = [
     "clear_token",
     "cookie_name",
     "cookie_value",
+    "is_ambiguous",
+    "needs_https",
     "presented_token",
     "put_token",
     "secure_name",
@@ -33,6 +37,13 @@ Carrier = Literal["cookie", "bearer"]
 
 #: The response header in which a client that sent a bearer token gets its new one.
 TOKEN_HEADER = "Admit-Token"  # noqa: S105 -- a header's name
+
+#: The name of a host, in which no part is an address or too long for a cookie's domain.
+_HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+#: The most parts of the domains above a host that are tried.
+_MOST_LABELS = 5
+
+_WARNED = "admit_warned_of_two_cookies"
 
 _logger = logging.getLogger("admit.flask")
 
@@ -61,10 +72,16 @@ def presented_token(settings: CookieSettings) -> Presented | None:
 def cookie_value(request: Request, name: str) -> str | None:
     """Return the value of a cookie, or ``None`` when it is not there or there are two different ones.
 
-    A sibling host has planted one of those two, and who knows which.
+    A sibling host may have planted one of the two, and nobody can tell which.
     """
     values = cookie_values(request, name)
     return values[0] if len(set(values)) == 1 else None
+
+
+def is_ambiguous(settings: CookieSettings) -> bool:
+    """Tell whether the browser sent two different session cookies, so that neither counts."""
+    request = the_request()
+    return len(set(cookie_values(request, cookie_name(settings, request)))) > 1
 
 
 def put_token(
@@ -110,18 +127,53 @@ def set_cookie(  # noqa: PLR0913 -- the parts of one cookie
     until: datetime | None = None,
     max_age: int | None = None,
 ) -> None:
-    """Set a cookie with the attributes of all our cookies, under the name in ``settings`` with its prefix."""
-    response.set_cookie(
-        cookie_name(settings, request),
-        value,
-        expires=until,
-        max_age=max_age,
-        path="/",
-        domain=settings.domain,
-        secure=not _is_development(request),
-        httponly=True,
-        samesite=settings.samesite,
-        partitioned=settings.partitioned,
+    """Set a cookie with the attributes of all our cookies, under the name in ``settings`` with its prefix.
+
+    Copies of it that the browser keeps elsewhere are deleted. Otherwise it would send two cookies of this name, and
+    neither would count.
+    """
+    name = cookie_name(settings, request)
+    secure = not _is_development(request)
+    set_one = partial(response.set_cookie, name, path="/", secure=secure, httponly=True, samesite=settings.samesite)
+    # First: a browser that does not know Partitioned takes the two for one cookie, and the last header counts.
+    for domain, partitioned in _other_places(name, settings, request):
+        set_one("", max_age=0, domain=domain, partitioned=partitioned)
+    set_one(value, expires=until, max_age=max_age, domain=settings.domain, partitioned=settings.partitioned)
+
+
+def _other_places(name: str, settings: CookieSettings, request: Request) -> list[tuple[str | None, bool]]:
+    """Return where a browser may keep a second cookie of this name, as domain and whether it is partitioned."""
+    sent = cookie_values(request, name)
+    if len(sent) > 1:
+        _warn_of_two_cookies(name)
+        domains = [None] if name.startswith("__Host-") else [None, *_domains(host(request))]
+        found = [(domain, partitioned) for domain in domains for partitioned in (False, True)]
+    else:
+        # The one that was sent may be from before ADMIT_COOKIE_PARTITIONED was turned on.
+        found = [(settings.domain, False)] if sent and settings.partitioned else []
+    return [place for place in found if place != (settings.domain, settings.partitioned)]
+
+
+def _domains(host: str) -> list[str]:
+    """Return the domains that a host may set cookies for: its own name and those above it."""
+    name = host.partition(":")[0].lower()
+    if not _HOST_NAME.fullmatch(name):
+        return []
+    labels = name.split(".")
+    return [name, *(".".join(labels[-count:]) for count in range(min(len(labels) - 1, _MOST_LABELS), 1, -1))]
+
+
+def _warn_of_two_cookies(name: str) -> None:
+    """Log, once per application, that a browser sent two cookies of one name and was signed out."""
+    app = application()
+    if app.extensions.get(_WARNED):
+        return
+    app.extensions[_WARNED] = True
+    _logger.warning(
+        "A browser sent two cookies named %s, and both were deleted. This happens after ADMIT_COOKIE_PARTITIONED or "
+        "ADMIT_COOKIE_DOMAIN was changed: people sign in once more. If it goes on, another application on this host "
+        "uses the same name (set ADMIT_COOKIE_NAME), or another host of your domain sets this cookie.",
+        name,
     )
 
 
@@ -132,6 +184,11 @@ def cookie_name(settings: CookieSettings, request: Request) -> str:
     domain can only be ``__Secure-``, and development over plain http has no prefix at all.
     """
     return settings.name if _is_development(request) else secure_name(settings)
+
+
+def needs_https(request: Request) -> bool:
+    """Tell whether browsers do not keep our cookie, because the request came from elsewhere over plain http."""
+    return not (is_loopback(host_sent(request)) or request.is_secure or says_https(request))
 
 
 def secure_name(settings: CookieSettings) -> str:

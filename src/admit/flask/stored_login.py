@@ -7,7 +7,6 @@ response has to carry (a new token, a cookie to clear) is noted on the way and s
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import after_this_request
@@ -16,46 +15,31 @@ from admit.errors import AdmitError, ConfigurationError, StepUpRequired, StoreEr
 from admit.flask import remember, session_cookie
 from admit.flask.beginning import beginning_of
 from admit.flask.clients import client
-from admit.flask.context import configured, request_globals, the_request
+from admit.flask.context import application, configured, request_globals, the_request
 from admit.flask.cookies import PENDING, vary_by_cookie
 from admit.flask.loaders import call_loader
 from admit.flask.members import user_of
 from admit.flask.outages import store_trouble, unavailable
 from admit.flask.signals import user_loaded_from_cookie
+from admit.flask.standing import is_active
+from admit.flask.stay import Stay
 from admit.model import EndReason, Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
-    from flask import Request, Response
+    from flask import Response
 
     from admit.flask.accounts import Accounts
     from admit.flask.login_manager import LoginManager
-    from admit.flask.session_cookie import Carrier
     from admit.flask.settings import CookieSettings
     from admit.gate import Gate
     from admit.model import Admitted, Ending, Session
 
-__all__ = ["Stay", "StoredLogin", "stored_keeper", "whole"]
+__all__ = ["StoredLogin", "stored_keeper", "whole"]
 
 _CLEAR_SITE = '"cookies", "storage"'
-
-
-@dataclass(slots=True)
-class Stay:
-    """What this request knows of the client's session, and what its response owes to the client."""
-
-    request: Request
-    carrier: Carrier = "cookie"
-    session: Session | None = None
-    ending: Ending | None = None
-    #: A session of which the client has shown a former secret only.
-    outdated: Session | None = None
-    token: str | None = None
-    clear: bool = False
-    clear_site: bool = False
-    clear_remember_cookie: bool = False
-    settles: bool = False
 
 
 class StoredLogin:
@@ -85,6 +69,9 @@ class StoredLogin:
         after_this_request(vary_by_cookie)
         presented = session_cookie.presented_token(self.cookie)
         if presented is None:
+            if session_cookie.is_ambiguous(self.cookie):
+                stay.clear = True
+                self._settle_later(stay)
             return
         stay.carrier = presented.carrier
         try:  # and not store_trouble(), which costs as much as the look-up
@@ -94,10 +81,9 @@ class StoredLogin:
         session = resumed.session
         stay.session, stay.token, stay.ending = session, resumed.token, resumed.ending
         stay.outdated = resumed.outdated
-        # A request that was on its way while the login was replaced must not delete the new cookie.
-        is_replaced = resumed.ending is not None and resumed.ending.reason is EndReason.REPLACED
-        # Neither may one that was so long under way that its secret is an old one.
-        stay.clear = session is None and not is_replaced and resumed.outdated is None
+        # Only what is known to have ended here. An unknown token may be that of another application on this host, an
+        # old secret is of a request that was long under way, and after a replaced login the browser has a new cookie.
+        stay.clear = resumed.ending is not None and resumed.ending.reason is not EndReason.REPLACED
         if session is None or stay.token is not None or self.gate.needs_touch(session):
             self._settle_later(stay)
 
@@ -108,8 +94,13 @@ class StoredLogin:
             return self._exchange_remember_cookie()
         return self._user(session.subject)
 
+    @property
+    def user_callback(self) -> Callable[[str], Any] | None:
+        """The application's user loader, if it has one."""
+        return self._login_manager.user_callback
+
     def _user(self, subject: str) -> Any:
-        loader = self._login_manager.user_callback
+        loader = self.user_callback
         if loader is not None:
             return call_loader(loader, subject)
         if self.accounts is None:
@@ -177,7 +168,11 @@ class StoredLogin:
     def issue(self, user_id: Any, *, fresh: bool) -> tuple[str, str]:
         """Log the user with this id in without a response, and return the cookie's name and value."""
         admitted = whole(self.gate.admit(str(user_id), "login", client=client(), fresh=fresh))
-        return session_cookie.cookie_name(self.cookie, the_request()), admitted.token
+        # As the application's response class sets it, which may give cookies other names.
+        response = application().response_class()
+        session_cookie.set_cookie(response, admitted.token, self.cookie, the_request())
+        name, _, value = response.headers["Set-Cookie"].partition(";")[0].partition("=")
+        return name, value
 
     def confirm(self) -> None:
         """Make the session fresh: the person has just proven once more who they are."""
@@ -204,6 +199,12 @@ class StoredLogin:
         stay.clear_remember_cookie = remember.presented_cookie() is not None
         self._settle_later(stay)
 
+    def session_cleared(self) -> None:
+        """End the login of a cookie: the application has cleared Flask's session, where Flask-Login keeps it."""
+        stay = self.stay()
+        if stay.carrier == "cookie" and (stay.session or stay.outdated):
+            self.end()
+
     def hand_out(self, admitted: Admitted) -> None:
         """Give the client the token of its new session, with the response to this request."""
         stay = self.stay()
@@ -212,6 +213,8 @@ class StoredLogin:
             with store_trouble():
                 self.gate.revoke(stay.outdated.id, reason=EndReason.REPLACED)
         stay.session, stay.outdated, stay.token, stay.clear = self.gate.keep(admitted), None, admitted.token, False
+        # The new cookie is not for the browser to drop because the old one was logged out in this request.
+        stay.clear_site = False
         # A remember cookie of Flask-Login would bring somebody back whom nobody can revoke.
         stay.clear_remember_cookie = stay.carrier == "cookie" and remember.presented_cookie() is not None
         self._settle_later(stay)
@@ -227,7 +230,7 @@ class StoredLogin:
             return None
         subject = remember.decode_cookie(cookie)
         user = None if subject is None else self._user(subject)
-        if subject is None or user is None:
+        if subject is None or user is None or not is_active(user):
             return None
         # It was made before there was anything here: whatever has ended logins since then has ended it as well.
         gate = self.gate.from_first(subject)

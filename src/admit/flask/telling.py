@@ -18,7 +18,7 @@ from admit.flask.context import request_globals, the_request
 if TYPE_CHECKING:
     from admit.errors import AdmitError
     from admit.flask.accounts import Accounts
-    from admit.flask.stored_login import Stay
+    from admit.flask.stay import Stay
 
 __all__ = ["tell_of_refusal"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import secrets
 from datetime import timedelta
-from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def seconds_until_heard(
 
     .. versionadded:: 0.2
     """
-    heard: SimpleQueue[str | None] = SimpleQueue()
+    heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     stop = announcing.on_change(heard.put)
     try:
         _settle(heard)
@@ -82,15 +82,15 @@ def _marker(now: datetime) -> Session:
     )
 
 
-def _settle(heard: SimpleQueue[str | None]) -> None:
+def _settle(heard: queue.SimpleQueue[str | None]) -> None:
     """Let pass what is told because somebody begins to listen."""
     _hears(heard, _NOTHING, monotonic() + _SETTLING)
 
 
-def _hears(heard: SimpleQueue[str | None], awaited: str | None, until: float) -> bool:
+def _hears(heard: queue.SimpleQueue[str | None], awaited: str | None, until: float) -> bool:
     try:
         while heard.get(timeout=max(0.0, until - monotonic())) != awaited:
             pass
-    except Empty:
+    except queue.Empty:
         return False
     return True

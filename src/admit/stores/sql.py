@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,6 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         self._for_events = EventStatements(self._database, schema, prefix)
         self._for_endings = EndingStatements(self._database, schema, prefix)
         self._for_care = CareStatements(self._database, schema, prefix)
-        self._recordings = local()
         self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP
         if isinstance(self._database, SqliteDatabase):

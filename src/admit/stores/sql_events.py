@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from admit.chain import Ends, Link, sealed
@@ -18,7 +19,6 @@ from admit.stores.sql_statements import Wording
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from datetime import datetime
-    from threading import local
 
     from admit.stores.sql_part import Run
     from admit.stores.sql_rows import Row
@@ -33,6 +33,11 @@ _STEP = 300
 _HIGHEST = 2**63 - 1
 #: What is returned of a record that can't be read; its hashes are those of none.
 _STRANGE = EventRecord(moment(0), "", Outcome.FAILURE)
+
+
+# What each thread has to record, and in which store. No threading.local: one that was made before gevent replaces it is
+# shared by all greenlets, and events would be recorded with changes of other requests.
+_recorded: ContextVar[tuple[object, list[EventRecord]]] = ContextVar("recorded", default=(None, []))
 
 
 class EventStatements(Wording):
@@ -81,17 +86,17 @@ class SqlEvents(Part):
     """The verbs of :class:`admit.store.EventStore`."""
 
     _for_events: EventStatements
-    _recordings: local
 
     @contextmanager
     def recording(self, records: Sequence[EventRecord]) -> Generator[Callable[[], bool]]:
         """Append the records with the first change that this thread makes in the block: both, or neither."""
-        self._recordings.waiting = list(records)
+        waiting = list(records)
+        before = _recorded.set((self, waiting))
         try:
-            yield lambda: not self._waiting()
+            yield lambda: not waiting
         finally:
-            is_written = not self._waiting()
-            self._recordings.waiting = []
+            _recorded.reset(before)
+            is_written = not waiting
             if is_written and records:
                 self._seal_some()
 
@@ -151,13 +156,11 @@ class SqlEvents(Part):
         return removed
 
     def _record(self, run: Run) -> None:
-        for record in self._waiting():
-            self._append(run, record)
-        self._recordings.waiting = []
-
-    def _waiting(self) -> list[EventRecord]:
-        waiting: list[EventRecord] = getattr(self._recordings, "waiting", [])
-        return waiting
+        store, waiting = _recorded.get()
+        if store is self:
+            for record in waiting:
+                self._append(run, record)
+            waiting.clear()
 
     def _append(self, run: Run, record: EventRecord) -> None:
         if self._database.seals_later:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from admit.errors import ConfigurationError, StoreError
@@ -147,7 +148,7 @@ class SqliteDatabase:
             except StoreError:
                 if monotonic() > deadline:
                     raise
-                sleep(_RETRY)
+                time.sleep(_RETRY)
             else:
                 return
 

@@ -33,8 +33,14 @@ __all__ = ["Wire", "open_connection"]
 
 _GOOD = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
 
+
+def _new_poll() -> Any:
+    # Looked up now, not when this module is imported: gevent may have replaced it in between.
+    return select.poll()
+
+
 # Where there is none, select() will do.
-_poll: Callable[[], Any] | None = getattr(select, "poll", None)
+_poll: Callable[[], Any] | None = _new_poll if hasattr(select, "poll") else None
 _IN, _OUT = getattr(select, "POLLIN", 0), getattr(select, "POLLOUT", 0)
 _MASKS = {EVENT_READ: _IN, EVENT_WRITE: _OUT, EVENT_READ | EVENT_WRITE: _IN | _OUT}
 _EVENTS = {mask: events for events, mask in _MASKS.items()}

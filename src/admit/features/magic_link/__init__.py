@@ -211,7 +211,7 @@ class MagicLink(Feature):
         if account is None or account.email is None or account.email.key != asked.details["key"]:
             raise InvalidChallenge(reason="the account is gone, or has another address")
         # Before an address is confirmed by it: nothing of a locked account changes.
-        ctx.gate.admission.bar(account)
+        ctx.gate.admission.bar(account, self.name)
         if account.email.verified_at is None:
             self._prove(ctx, account)
         else:

@@ -135,7 +135,7 @@ class PasswordReset(Feature):
         account = ctx.accounts.get_account(ctx.gate.look(self.name, form.token).subject)
         if account is None or ctx.gate.admission.is_over(account):
             raise InvalidChallenge(reason="the account is gone, or closed")
-        ctx.gate.admission.bar(account)
+        ctx.gate.admission.bar(account, self.name)
         keeper = self._keeper(ctx)
         # Refused before the link is used up: a password that is too short must not cost another mail.
         credential = keeper.enroll(ctx, account, form.password)

@@ -1,0 +1,1 @@
+"""An application whose users are active by a property of its own."""

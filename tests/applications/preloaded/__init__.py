@@ -1,0 +1,1 @@
+"""An application that gunicorn loads before it forks."""

@@ -16,8 +16,7 @@ from admit.flask.state import close_with
 from admit.flask.stored_login import StoredLogin
 from admit.gate import Gate
 from admit.settings import SessionSettings
-from admit.stores import open_stores
-from admit.stores.memory import MemoryStore
+from admit.stores import is_in_memory, open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +90,7 @@ def open_for(app: Flask, source: Any) -> Stores:
             command_timeout=settings.command_timeout.total_seconds(),
         )
     close_with(app, _opened(stores, found))
-    if isinstance(stores.sessions, MemoryStore) or not settings.near_entries:
+    if is_in_memory(stores.sessions) or not settings.near_entries:
         return stores
     from admit.stores.near import NearStore
 
@@ -160,7 +159,7 @@ def _source(app: Flask, source: Any) -> Any:
 
 def _located(app: Flask, url: str) -> str:
     path = url.removeprefix(_RELATIVE)
-    if path == url or path.startswith("/") or not path:
+    if path == url or path.startswith(("/", ":memory:", "file:")) or not path:
         return url
     folder = Path(app.instance_path)
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from admit.findings import error, note, ok, warning
 from admit.flask.store_health import health_findings
 from admit.mail import ConsoleSender, Greeting
 from admit.store import Announcing, Listening
-from admit.stores.memory import MemoryStore
+from admit.stores import is_in_memory
 from admit.stores.near import NearStore
 from admit.stores.pushing import seconds_until_heard
 
@@ -190,7 +190,7 @@ def kind_of_disk(file: Path, mounts: str) -> str:
 
 def _near(stores: Stores, now: datetime) -> Iterator[Finding]:
     near, store = stores.sessions, _inner(stores.sessions)
-    if isinstance(store, MemoryStore):
+    if is_in_memory(store):
         return
     advice = "Let the user of the store listen and notify, and connect without a pooler in between."
     if not isinstance(near, NearStore):

@@ -75,6 +75,7 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
     ) -> None:
         check_names(schema, prefix)
         self._engine = engine_of(source)
+        self._owns_engine = isinstance(source, str)
         self._schema, self._prefix = schema, prefix
         self._database = database_of(self._engine, schema, prefix, connect_timeout, command_timeout)
         self._statements = Statements(self._database, schema, prefix)
@@ -112,6 +113,8 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         """
         from admit.stores.migrations import upgrade
 
+        if self.is_in_memory:  # made by this version
+            return
         try:
             upgrade(self._engine, self._schema, self._prefix)
         except SQLAlchemyError as error:
@@ -199,6 +202,8 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
     def close(self) -> None:
         """Let go of the connections and of the thread that listens."""
         self._database.close()
+        if self._owns_engine:
+            self._engine.dispose()
 
     def _change(self, session_id: str, statement: str, values: tuple[object, ...]) -> bool:
         with self._database.transaction() as run:

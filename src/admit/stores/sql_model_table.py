@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, class_mapper
 from admit.errors import ConfigurationError, IdentifierTaken
 from admit.model import IdentifierKind
 from admit.stores.sql_forks import keep_apart
+from admit.stores.sql_in_memory import is_in_memory, without_commits
 from admit.stores.sql_model_columns import demand, primary_key, python_type, trouble
 from admit.stores.sql_model_values import Person, key_of, largest_of, moment_of, still
 
@@ -292,8 +293,9 @@ class ModelTable:
 
     @contextmanager
     def _session(self, written: Mapping[str, Any] | None = None) -> Generator[Session]:
-        """Open a session of our own on the application's engine: what it has begun in its own is none of our doing."""
-        with trouble(), Session(self.engine) as session:
+        """Open a session of our own on the application's engine."""
+        engine = self.engine
+        with trouble(), Session(without_commits(engine) if is_in_memory(engine) else engine) as session:
             try:
                 yield session
             except IntegrityError as error:

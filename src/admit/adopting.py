@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from admit.model import Credential
     from admit.store import SessionStore
 
-__all__ = ["Adopting", "Binding", "SharingSecrets"]
+__all__ = ["Adopting", "Binding", "SharingKeys", "SharingSecrets"]
 
 
 @runtime_checkable
@@ -70,4 +70,31 @@ class SharingSecrets(Protocol):
         Args:
             credential: As it was read. The same secret in another form is no change.
         """
+        ...
+
+
+@runtime_checkable
+class SharingKeys(Protocol):
+    """A store whose ids are the keys of an application's own rows, which the application may delete and use again.
+
+    .. versionadded:: 0.2
+    """
+
+    def check_ids(self, method: str) -> None:
+        """Check that the application's objects call themselves by the id of their account.
+
+        Args:
+            method: The name of the method that says it, ``get_id`` as a rule.
+
+        Raises:
+            ConfigurationError: They don't.
+        """
+        ...
+
+    def keeps(self, kind: type) -> bool:
+        """Tell whether objects of this class are the rows."""
+        ...
+
+    def forget(self, account_id: str) -> None:
+        """Forget what is kept beside a user whose row is gone: the database may give its key to the next one."""
         ...

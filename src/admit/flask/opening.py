@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from admit.adopting import Adopting
+from admit.adopting import Adopting, SharingKeys
 from admit.events import Events
 from admit.flask.beginning import is_served, note_beginnings
 from admit.flask.clients import present_client
+from admit.flask.gone_users import end_sessions_of_gone_users
 from admit.flask.lazy_session import LazySessionInterface
 from admit.flask.settings import CookieSettings, StoreSettings
 from admit.flask.state import close_with
@@ -57,6 +58,8 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
         clock: Returns the present time, aware and UTC; that of the store if it is missing.
     """
     stores = state.stores = open_for(app, store)
+    if isinstance(stores.accounts, SharingKeys):
+        stores.accounts.check_ids(state.login_manager.id_attribute)
     named = _by_name(features, app)
     gate = gate_for(app, stores, named, settings=settings, events=events, clock=clock)
     keeper = state.keeper = StoredLogin(state.login_manager, gate, CookieSettings.from_mapping(app.config))
@@ -68,6 +71,7 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     for feature in named.values():
         feature.watch(gate.events, stores, present_client)
     note_beginnings(app, clock)
+    end_sessions_of_gone_users()
     if state.settings.lazy_session:
         app.session_interface = LazySessionInterface(app.session_interface)
 

@@ -78,6 +78,7 @@ def _of_store(store: Any, now: datetime) -> Iterator[Finding]:
         seconds = _latency(getattr(store, "get_session", None) or store.get_account)
         yield _of_latency(name, seconds)
         yield from _overdue(store, name, now)
+        yield from _keys(store)
         yield from _users(store)
     except StoreError as problem:
         # Tables that are not there look the same as a store that is not.
@@ -146,6 +147,20 @@ def _eviction(store: Any, name: str) -> Iterator[Finding]:
             f"{name} is set to {policy}: when it is full it forgets sessions, and how often somebody has guessed."
         )
         yield warning("eviction", sentence, advice)
+
+
+def _keys(store: Any) -> Iterator[Finding]:
+    """Tell of a table whose next user gets the key of one who was deleted."""
+    if hasattr(store, "uses_keys_again") and store.uses_keys_again():
+        sentence = (
+            "SQLite gives the key of a deleted user to the next one, who would have the old sessions if another "
+            "program deletes and adds the rows."
+        )
+        advice = (
+            'Make the table with __table_args__ = {"sqlite_autoincrement": True}, or call sessions.revoke_all(user) '
+            "when you delete a user."
+        )
+        yield note("keys", sentence, advice)
 
 
 def _users(store: Any) -> Iterator[Finding]:

@@ -109,7 +109,12 @@ def with_one_connection(url: URL) -> Engine:
 
 def without_commits(engine: Engine) -> Engine:
     """Return an engine on the same database in memory whose transactions are savepoints."""
-    return create_engine("sqlite://", creator=lambda: cast("Any", _Guest(engine)), poolclass=NullPool)
+    noted = _record_of(engine).info
+    if "admit_engine" not in noted:
+        noted["admit_engine"] = create_engine(
+            "sqlite://", creator=lambda: cast("Any", _Guest(engine)), poolclass=NullPool
+        )
+    return cast("Engine", noted["admit_engine"])
 
 
 def _record_of(engine: Engine) -> ConnectionPoolEntry:

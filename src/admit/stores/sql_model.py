@@ -147,16 +147,53 @@ class ModelAccounts(ModelCredentials):
         """Tell whether the tables beside the model are those of this version of Admit."""
         return bool(getattr(self.open(), "is_current", lambda: True)())
 
+    def keeps(self, kind: type) -> bool:
+        """Tell whether this is the class of the users, or one that is derived from it.
+
+        .. versionadded:: 0.2
+        """
+        return self._table.keeps(kind)
+
+    def check_ids(self, method: str) -> None:
+        """Check that the model's objects call themselves by their key, which is the id of their account.
+
+        Args:
+            method: The name of the method that says it, ``get_id`` as a rule.
+
+        Raises:
+            ConfigurationError: They call themselves by something else, such as an alternative token.
+
+        .. versionadded:: 0.2
+        """
+        self._table.check_ids(method)
+
+    def uses_keys_again(self) -> bool:
+        """Tell whether the database gives the key of a deleted user to the next one, as SQLite does by default.
+
+        .. versionadded:: 0.2
+        """
+        return self._table.uses_keys_again()
+
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""
         return self._table.load(account_id)
+
+    def forget(self, account_id: str) -> None:
+        """Forget what is noted of an id: a database may give it to somebody else.
+
+        .. versionadded:: 0.2
+        """
+        self._notes.delete_account(account_id)
+        for one in self._credentials.list_credentials(account_id):
+            self._credentials.delete_credential(one.id)
 
     def findings(self) -> Iterator[str]:
         """Tell of users who can't sign in by one of their names, whom no mail reaches, or whose hash is too costly.
 
         .. versionadded:: 0.2
         """
-        return findings(self._people(), self._table.kinds)
+        yield from findings(self._people(), self._table.kinds)
+        yield from self._left_behind()
 
     # -- accounts --------------------------------------------------------------------------------
 
@@ -170,7 +207,7 @@ class ModelAccounts(ModelCredentials):
             # Somebody else came at the same moment, and no rule of the database has stopped either.
             self._table.delete(kept.id)
             raise
-        self._forget(kept.id)
+        self.forget(kept.id)
         try:
             self._notes.add_account(note_of(kept))
             for one in credentials:
@@ -233,7 +270,7 @@ class ModelAccounts(ModelCredentials):
         # The user first: another table may refuse, and then everything is as it was.
         deleted = self._table.delete(account_id)
         if deleted:
-            self._forget(account_id)
+            self.forget(account_id)
         return deleted
 
     def list_accounts(self, *, after: str = "", limit: int = 100) -> Sequence[Account]:
@@ -330,17 +367,24 @@ class ModelAccounts(ModelCredentials):
             yield from people
             after = people[-1].id
 
+    def _left_behind(self) -> Iterator[str]:
+        """Tell of what is kept beside users whose rows are gone."""
+        after = ""
+        while notes := self._notes.list_accounts(after=after, limit=_PAGE):
+            after = notes[-1].id
+            for note in notes:
+                if self._table.get(note.id) is None:
+                    yield (
+                        f"user {note.id} was deleted by another program, and the roles and sessions that belong to "
+                        f"this key would go to the next user who gets it. Call login_manager.sessions.revoke_all("
+                        f"{note.id!r}) and accounts.forget({note.id!r})."
+                    )
+
     def _tell_of_crossed_names(self) -> None:
         """Log once, before the first name is looked for, which user names are addresses of others."""
         if not self._has_told:
             self._has_told = True
             warn_of_crossed(self._table.crossed(MOST_TOLD))
-
-    def _forget(self, account_id: str) -> None:
-        """Forget what is noted of an id: a database may give it to somebody else."""
-        self._notes.delete_account(account_id)
-        for one in self._credentials.list_credentials(account_id):
-            self._credentials.delete_credential(one.id)
 
 
 def _nothing() -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, class_mapper
 
@@ -17,6 +17,7 @@ from admit.model import IdentifierKind
 from admit.stores.sql_forks import keep_apart
 from admit.stores.sql_in_memory import is_in_memory, without_commits
 from admit.stores.sql_model_columns import demand, primary_key, python_type, trouble
+from admit.stores.sql_model_ids import refuse_other_ids
 from admit.stores.sql_model_values import Person, key_of, largest_of, moment_of, still
 
 if TYPE_CHECKING:
@@ -234,6 +235,23 @@ class ModelTable:
     @cached_property
     def _largest_key(self) -> int:
         return largest_of(self._columns[self._key].type, self.engine.dialect)
+
+    def keeps(self, kind: type) -> bool:
+        """Tell whether this is the class of the users, or one that is derived from it."""
+        return issubclass(kind, self._model)
+
+    def check_ids(self, method: str) -> None:
+        """Refuse a model whose objects call themselves by something else than their key."""
+        refuse_other_ids(self._model, self._key, self._key_type, method)
+
+    def uses_keys_again(self) -> bool:
+        """Tell whether the database may give the key of a deleted user to the next one."""
+        if self.engine.dialect.name != "sqlite" or self._key_type is not int:
+            return False
+        table: Any = self._columns[self._key].table
+        with self._session() as session:
+            made = session.execute(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table.name})
+            return "AUTOINCREMENT" not in str(made.scalar()).upper()
 
     def _makes_keys(self) -> bool:
         column = self._columns[self._key]

@@ -1,0 +1,60 @@
+"""Whether the objects of an application's model call themselves by their key, which is the id of their account."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from inspect import getattr_static
+from typing import Any
+from uuid import UUID
+
+from admit.errors import ConfigurationError
+
+__all__ = ["refuse_other_ids"]
+
+#: A key of each type, as no user has it.
+_SAMPLES: dict[type, Any] = {int: 8_105_209, str: "a key of nobody", UUID: UUID(int=8_105_209)}
+
+
+def refuse_other_ids(model: type[Any], key: str, key_type: type, method: str) -> None:
+    """Refuse a model whose ``get_id()`` is not the text of its key.
+
+    Sessions that ``login_user(user)`` begins would be about one id, and those of our pages about another: the loader
+    would find one of the two, and a lock or an end of all sessions would miss the other.
+
+    Args:
+        model: The class of users.
+        key: The attribute that is its key.
+        key_type: The type of the key.
+        method: The name of ``get_id``.
+
+    Raises:
+        ConfigurationError: Its objects call themselves by something else.
+    """
+    if not hasattr(model, method):
+        return
+    sample, found = _SAMPLES[key_type], None
+    # Whatever it lacks to answer is not the key.
+    with suppress(Exception):
+        found = getattr(_Sample(model, key, sample), method)()
+    if str(found) != str(sample):
+        message = (
+            f"{model.__name__}.{method}() does not return the key {key!r}, by which ModelAccounts knows each user. "
+            f"Delete {method}(), or let it return str(self.{key}). To end a user's sessions, call "
+            "login_manager.sessions.revoke_all(user) instead of changing an id."
+        )
+        raise ConfigurationError(message)
+
+
+class _Sample:
+    """A user with a key and the methods of a model, whose own objects can't be made before all models are there."""
+
+    def __init__(self, model: type[Any], key: str, value: object) -> None:
+        self.__dict__.update({"_model": model, key: value})
+
+    @property  # type: ignore[misc]  # super() asks an object for it
+    def __class__(self) -> Any:
+        """The model, for super()."""
+        return self._model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr_static(self._model, name).__get__(self, self._model)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from admit.adopting import Adopting, SharingKeys
+from admit.errors import StoreError
 from admit.events import Events
 from admit.flask.beginning import is_served, note_beginnings
 from admit.flask.clients import present_client
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gate_for", "keep_in_store", "open_for"]
 
+_logger = logging.getLogger("admit.flask")
 _RELATIVE = "sqlite:///"
 
 
@@ -60,6 +64,7 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     stores = state.stores = open_for(app, store)
     if isinstance(stores.accounts, SharingKeys):
         stores.accounts.check_ids(state.login_manager.id_attribute)
+        _log_findings(app, stores.accounts, features)
     named = _by_name(features, app)
     gate = gate_for(app, stores, named, settings=settings, events=events, clock=clock)
     keeper = state.keeper = StoredLogin(state.login_manager, gate, CookieSettings.from_mapping(app.config))
@@ -74,6 +79,14 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     end_sessions_of_gone_users()
     if state.settings.lazy_session:
         app.session_interface = LazySessionInterface(app.session_interface)
+
+
+def _log_findings(app: Flask, accounts: SharingKeys, features: Sequence[Feature]) -> None:
+    """Log what nobody would notice before somebody can't get in. Without an answer of the database there is nothing."""
+    mails_confirmed_only = any(one.mails_confirmed_only for one in features)
+    with app.app_context(), suppress(StoreError):
+        for sentence in accounts.start_findings(mails_confirmed_only=mails_confirmed_only):
+            _logger.warning("%s", sentence)
 
 
 def open_for(app: Flask, source: Any) -> Stores:

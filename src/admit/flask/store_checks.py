@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admit import tokens
+from admit.adopting import SharingKeys
 from admit.background import BackgroundSender
 from admit.errors import StoreError
 from admit.findings import error, note, ok, warning
@@ -56,7 +57,7 @@ def store_findings(facts: Facts, *, now: datetime) -> Iterator[Finding]:
     """
     if facts.stores is not None:
         for store in _kept(facts.stores):
-            yield from _of_store(store, now)
+            yield from _of_store(store, facts, now)
         yield from _near(facts.stores, now)
     if facts.sends_mail:
         yield from _mail(facts.sender)
@@ -72,7 +73,7 @@ def _inner(store: Any) -> Any:
     return store.store if isinstance(store, NearStore) else store
 
 
-def _of_store(store: Any, now: datetime) -> Iterator[Finding]:
+def _of_store(store: Any, facts: Facts, now: datetime) -> Iterator[Finding]:
     name = type(store).__name__
     try:
         seconds = _latency(getattr(store, "get_session", None) or store.get_account)
@@ -80,6 +81,7 @@ def _of_store(store: Any, now: datetime) -> Iterator[Finding]:
         yield from _overdue(store, name, now)
         yield from _keys(store)
         yield from _users(store)
+        yield from _table(store, facts)
     except StoreError as problem:
         # Tables that are not there look the same as a store that is not.
         yield error("store", f"{name} does not answer: {problem}.", f"{_CHECK_IT} Tables are made by admit db upgrade.")
@@ -161,6 +163,15 @@ def _keys(store: Any) -> Iterator[Finding]:
             "when you delete a user."
         )
         yield note("keys", sentence, advice)
+
+
+def _table(store: Any, facts: Facts) -> Iterator[Finding]:
+    """Tell of an application's own table whose users get no mails, or whose hashes can't be read."""
+    if isinstance(store, SharingKeys):
+        mails_confirmed_only = any(one.mails_confirmed_only for one in facts.features.values())
+        for told in store.start_findings(mails_confirmed_only=mails_confirmed_only):
+            said, _, advice = told.rpartition(". ")
+            yield warning("users", f"{said}.", advice)
 
 
 def _users(store: Any) -> Iterator[Finding]:

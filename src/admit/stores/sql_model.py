@@ -13,7 +13,7 @@ from admit.errors import ConfigurationError, IdentifierTaken, StoreError
 from admit.model import Account, Identifier, IdentifierKind
 from admit.per_process import Mutex
 from admit.store import AccountStore, CredentialStore
-from admit.stores.sql_model_findings import MOST_TOLD, findings, warn_of_crossed
+from admit.stores.sql_model_findings import MOST_TOLD, Unreadable, findings, warn_of_crossed
 from admit.stores.sql_model_notes import changed_names, in_columns, is_locked, note_of, noted_key
 from admit.stores.sql_model_passwords import ModelCredentials, echo_of
 from admit.stores.sql_model_table import ModelTable
@@ -21,7 +21,7 @@ from admit.stores.sql_model_values import EPOCH, Person, kinds_of
 from admit.stores.sql_spellings import spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from admit.model import Credential
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelAccounts"]
 
 _PAGE = 1000
+#: How many users are looked at when an application starts.
+_SAMPLE = 100
 #: What a row is like.
 _NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None, read={})
 
@@ -154,6 +156,19 @@ class ModelAccounts(ModelCredentials):
         """
         return self._table.keeps(kind)
 
+    def check_sign_up(self, kinds: Collection[str]) -> None:
+        """Check that people can sign up: that each column which demands a value gets one.
+
+        Args:
+            kinds: What a new user is named by: ``"email"``, ``"username"``, or both.
+
+        Raises:
+            ConfigurationError: A column gets none, or there is none for a kind of name.
+
+        .. versionadded:: 0.2
+        """
+        self._table.check_sign_up([IdentifierKind(kind) for kind in kinds])
+
     def check_ids(self, method: str) -> None:
         """Check that the model's objects call themselves by their key, which is the id of their account.
 
@@ -166,6 +181,35 @@ class ModelAccounts(ModelCredentials):
         .. versionadded:: 0.2
         """
         self._table.check_ids(method)
+
+    def roles_of(self, account_id: str) -> frozenset[str] | None:
+        """Return the roles of the application's own user, by their names; ``None`` if the model has no ``roles``.
+
+        .. versionadded:: 0.2
+        """
+        return self._table.roles_of(account_id)
+
+    def start_findings(self, *, mails_confirmed_only: bool = False) -> Iterator[str]:
+        """Tell what is wrong with the table as a whole, of which a few rows are enough to see it.
+
+        Args:
+            mails_confirmed_only: Whether there is a feature that mails to confirmed addresses only.
+
+        .. versionadded:: 0.2
+        """
+        hashes = Unreadable()
+        for stored in (self.examples() or ()) if self._keeps_passwords else ():
+            hashes.count("with one of the newest keys", stored)
+        yield from hashes.told()
+        if mails_confirmed_only and not self._trusts_addresses and not self._table.keeps_verified:
+            found = [self._account(person) for person in self._table.page("", _SAMPLE)]
+            unconfirmed = [one for one in found if one.email is not None and not one.is_verified]
+            if unconfirmed:
+                yield (
+                    f"{len(unconfirmed)} of the first {len(found)} users have an address that does not count as "
+                    "confirmed, so that PasswordReset() sends them no mail. Give ModelAccounts verified=True if the "
+                    "addresses that were there before count as confirmed, or verified= the column that says so."
+                )
 
     def uses_keys_again(self) -> bool:
         """Tell whether the database gives the key of a deleted user to the next one, as SQLite does by default.

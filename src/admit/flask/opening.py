@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import click
 
 from admit.adopting import Adopting, SharingKeys
 from admit.errors import StoreError
@@ -77,8 +80,16 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
         feature.watch(gate.events, stores, present_client)
     note_beginnings(app, clock)
     end_sessions_of_gone_users()
+    _keep_from_migrations()
     if state.settings.lazy_session:
         app.session_interface = LazySessionInterface(app.session_interface)
+
+
+def _keep_from_migrations() -> None:
+    """Keep our tables out of what "flask db migrate" writes, even if Flask-Migrate is imported after this."""
+    if click.get_current_context(silent=True) is not None and "admit.stores.sql" in sys.modules:
+        with suppress(ModuleNotFoundError):  # without Alembic there is nobody to keep them from
+            sys.modules["admit.stores.sql"].keep_from_migrations()
 
 
 def _log_findings(app: Flask, accounts: SharingKeys, features: Sequence[Feature]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from admit.stores.sql_events import EventStatements, SqlEvents
 from admit.stores.sql_opening import check_names, database_of, engine_of
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
-from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
+from admit.stores.sql_tables import HEAD, ddl, is_ours, note_prefix, tables, version_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from admit.model import Ending, Session
     from admit.stores.sql_part import Run
 
-__all__ = ["SqlStore", "is_ours"]
+__all__ = ["SqlStore", "is_ours", "keep_from_migrations"]
 
 # How long a purge may keep others from writing, in seconds, and how many rows it removes in one go: fewer would take
 # no less time, since what is slow then is the disk, and with more the disk alone might take too long.
@@ -89,6 +90,9 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         self._recordings = local()
         self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP
+        note_prefix(prefix)
+        if "alembic" in sys.modules:  # the application may be about to write a migration
+            keep_from_migrations()
         if isinstance(self._database, SqliteDatabase):
             self.create()
             if self._noted_version() < HEAD:  # a file of an earlier version of Admit
@@ -245,6 +249,13 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
             if count and statement == self._statements.purge_sessions:
                 self._database.announce(run, ANY)
         return count, monotonic() - began
+
+
+def keep_from_migrations() -> None:
+    """Have Alembic leave these tables out of the migrations that it writes for an application."""
+    from admit.stores.migrations.autogenerate import leave_tables_alone
+
+    leave_tables_alone()
 
 
 def _next_step(step: int, took: float) -> int:

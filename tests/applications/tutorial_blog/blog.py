@@ -82,6 +82,8 @@ def create_app(step: int, config: Any = TestConfig) -> Flask:
         hashed = bcrypt.generate_password_hash(request.form["password"]).decode()
         user = User(username=request.form["username"], email=request.form["email"], password_hash=hashed)
         db.session.add(user)
+        if app.config.get("BLOG_COMMITS_FIRST"):
+            db.session.commit()
         db.session.flush()
         login_user(user)
         db.session.commit()

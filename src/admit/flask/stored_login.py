@@ -113,7 +113,7 @@ class StoredLogin:
     def _user(self, subject: str) -> Any:
         loader = self._login_manager.user_callback
         if loader is not None:
-            user = call_loader(loader, subject)
+            user: object = call_loader(loader, subject)
             self.user_classes.add(type(user))
             return user
         if self.accounts is None:

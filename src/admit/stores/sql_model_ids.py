@@ -51,10 +51,9 @@ class _Sample:
     def __init__(self, model: type[Any], key: str, value: object) -> None:
         self.__dict__.update({"_model": model, key: value})
 
-    @property  # type: ignore[misc]  # super() asks an object for it
-    def __class__(self) -> Any:
-        """The model, for super()."""
-        return self._model
+    def __getattribute__(self, name: str) -> Any:
+        # super() asks an object what it is before it believes that it is one of the model.
+        return object.__getattribute__(self, "_model" if name == "__class__" else name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr_static(self._model, name).__get__(self, self._model)

@@ -69,8 +69,8 @@ def largest_of(column: TypeEngine[Any], dialect: Dialect) -> int:
 
 def text_of(stored: Any) -> str | None:
     """Return a hash as text, of a column that holds text or bytes."""
-    if isinstance(stored, bytes | bytearray | memoryview):
-        return bytes(stored).decode(errors="replace")
+    if isinstance(stored, bytes):
+        return stored.decode(errors="replace")
     return None if stored is None else str(stored)
 
 

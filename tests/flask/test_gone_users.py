@@ -17,6 +17,7 @@ from werkzeug.security import generate_password_hash
 from admit.errors import StoreError
 from admit.features.password import Password
 from admit.flask import LoginManager, ModelAccounts, UserMixin, current_user, gone_users, login_required
+from admit.stores import sql_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,10 +188,19 @@ def test_u04_a_savepoint_that_is_undone_ends_nothing(make: Callable[..., Site]) 
     site.add("bob")
     site.browser_of("ada")
     site.browser_of("bob")
+    site.add("carol")
+    site.browser_of("carol")
+    site.db.session.delete(site.user.query.filter_by(username="carol").one())
+    site.db.session.flush()
     savepoint = site.db.session.begin_nested()
     site.db.session.delete(site.user.query.filter_by(username="ada").one())
     site.db.session.flush()
     savepoint.rollback()
+    site.db.session.commit()
+    assert [site.manager.sessions.count(key) for key in ("1", "2", "3")] == [1, 1, 0]
+    # The driver of SQLite begins a transaction with the first row that is written, and not with a savepoint.
+    site.user.query.filter_by(username="ada").one().password = "changed"
+    site.db.session.flush()
     with site.db.session.begin_nested():
         site.db.session.delete(site.user.query.filter_by(username="bob").one())
     site.db.session.rollback()
@@ -309,6 +319,23 @@ def test_u04_an_application_without_a_store_is_left_alone(tmp_path: Path) -> Non
         session.add(User())
         session.commit()
     engine.dispose()
+
+
+def test_u04_each_who_wants_to_know_is_told_once(make: Callable[..., Site]) -> None:
+    """Whoever listens twice is asked once, and one who has nothing to do with a change is left out."""
+    asked: list[str] = []
+
+    def nobody() -> None:
+        asked.append("asked")
+
+    site = make()
+    try:
+        for _ in range(2):
+            sql_users.watch_users(nobody)
+        site.add("ada")
+        assert len(asked) == 1
+    finally:
+        sql_users._finders.remove(nobody)
 
 
 def test_u04_findings_tell_of_what_a_deleted_user_has_left(make: Callable[..., Site]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,3 +187,24 @@ def test_u11_an_engine_with_a_database_for_each_connection_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="StaticPool"):
         SqlStore(engine)
     engine.dispose()
+
+
+def test_u11_a_failure_is_an_error_of_the_store(engine: Engine) -> None:
+    """What the driver says to a read is told like any failure of a store."""
+    store = SqlStore(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE admit_sessions"))
+    with pytest.raises(StoreError, match="no such table"):
+        store.count_sessions()
+    store.close()
+
+
+def test_u11_nobody_else_is_heard(engine: Engine) -> None:
+    """Whoever listens is told once that anything may have changed, and then nothing comes: nobody else writes here."""
+    store = SqlStore(engine)
+    heard: list[str | None] = []
+    stopped = Event()
+    stopped.set()
+    store._database._hear(stopped, heard.append)
+    assert heard == [None]
+    store.close()

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_u20_alembic_alone_leaves_them_alone(tmp_path: Path, prefix: str) -> Non
 def test_u20_what_was_compared_before_is_taken_out() -> None:
     """An older Alembic asks after it has compared: then the removal of our tables is taken out, and nothing else."""
     keep_from_migrations()
-    context: Any = type("Context", (), {"sorted_tables": [], "_name_filters": []})()
+    context: Any = SimpleNamespace(sorted_tables=[], _name_filters=[])
     operations: list[Any] = [DropTableOp("admit_sessions"), DropTableOp("former"), object()]
     upgrade = UpgradeOps(operations)
     autogenerate._leave_out(context, upgrade, None)

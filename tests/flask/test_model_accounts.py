@@ -13,7 +13,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy_lite import SQLAlchemy as Lite
 from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, create_engine
-from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_session, sessionmaker, synonym
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from admit.errors import ConfigurationError
@@ -444,7 +444,7 @@ def test_u10_the_method_may_have_another_name(make: Callable[..., Site]) -> None
 
 
 def test_u10_a_method_of_the_models_base_is_asked() -> None:
-    """A get_id() that calls the one of its base, or a property, is no other id."""
+    """A get_id() that calls the one of its base, a property, or another name of the key is no other id."""
 
     class Base(DeclarativeBase):
         pass
@@ -461,4 +461,11 @@ def test_u10_a_method_of_the_models_base_is_asked() -> None:
         def get_id(self) -> str:
             return super().get_id()
 
-    ModelAccounts(sessionmaker(), User, identifiers=["username"]).check_ids("get_id")
+    class Renamed(UserMixin, Base):
+        __tablename__ = "renamed"
+        number = mapped_column(Integer, primary_key=True)
+        username = mapped_column(String(80))
+        id = synonym("number")
+
+    for model in (User, Renamed):
+        ModelAccounts(sessionmaker(), model, identifiers=["username"]).check_ids("get_id")

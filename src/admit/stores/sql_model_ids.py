@@ -7,6 +7,8 @@ from inspect import getattr_static
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import SynonymProperty, class_mapper
+
 from admit.errors import ConfigurationError
 
 __all__ = ["refuse_other_ids"]
@@ -56,4 +58,8 @@ class _Sample:
         return object.__getattribute__(self, "_model" if name == "__class__" else name)
 
     def __getattr__(self, name: str) -> Any:
+        mapper = class_mapper(self._model, configure=False)
+        if mapper.has_property(name):  # a column, of which only the key has a value, or another name of one
+            found: Any = mapper.get_property(name, _configure_mappers=False)
+            return getattr(self, found.name) if isinstance(found, SynonymProperty) else None
         return getattr_static(self._model, name).__get__(self, self._model)

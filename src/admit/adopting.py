@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from admit.model import Account, Credential
     from admit.store import SessionStore
 
-__all__ = ["EPOCH", "Adopting", "Binding", "SharingKeys", "SharingSecrets", "known_time", "roles_of"]
+__all__ = ["EPOCH", "Adopting", "Binding", "HavingRoles", "SharingKeys", "SharingSecrets", "known_time", "roles_of"]
 
 #: When something happened of which nobody has noted when.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,10 +40,6 @@ class Adopting(Protocol):
         """Return some of the secrets that the application made, for their form; ``None`` if it keeps none."""
         ...
 
-    def roles_of(self, account_id: str) -> Collection[str] | None:
-        """Return the roles that the application's own object has; ``None`` if it has no such attribute."""
-        ...
-
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""
         ...
@@ -66,8 +62,20 @@ def roles_of(account: Account, store: object) -> list[str]:
 
     .. versionadded:: 0.2
     """
-    own = store.roles_of(account.id) if isinstance(store, Adopting) else None
+    own = store.roles_of(account.id) if isinstance(store, HavingRoles) else None
     return sorted(account.roles if own is None else own)
+
+
+@runtime_checkable
+class HavingRoles(Protocol):
+    """A store beside an application's own users, whose objects may have roles.
+
+    .. versionadded:: 0.2
+    """
+
+    def roles_of(self, account_id: str) -> Collection[str] | None:
+        """Return the roles that the application's own object has; ``None`` if it has no such attribute."""
+        ...
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from admit.adopting import Adopting, SharingSecrets
+from admit.adopting import Adopting, HavingRoles, SharingSecrets
 from admit.errors import InvalidCredentials
 from admit.model import ECHO
 
@@ -238,7 +238,7 @@ class _NotingAdopted(NotingCredentials):
 
     def roles_of(self, account_id: str) -> Collection[str] | None:
         """Return the roles that the application's own object has."""
-        return self._adopting.roles_of(account_id)
+        return self._adopting.roles_of(account_id) if isinstance(self._adopting, HavingRoles) else None
 
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""

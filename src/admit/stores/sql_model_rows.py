@@ -145,7 +145,8 @@ class ModelRows:
         if taken is not None and self._people(taken, 1):
             return IdentifierTaken()
         message = (
-            f"The database refused a change of {self._model.__name__}: {said}. Give each column that Admit does not "
-            "know a default, and each reference from another table an ON DELETE."
+            f"The database refused a change of {self._model.__name__}: another table, or a column without a default, "
+            "does not allow it. Give each column that Admit does not know a default, and each reference an ON DELETE. "
+            f"The database says: {said}."
         )
         return ConfigurationError(message)

@@ -49,11 +49,10 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportedName(msgspec.Struct, frozen=True, kw_only=True):
-    """A name of an account: of which kind, as it was typed, and whether and when it was confirmed, if that is known."""
+    """A name of an account: of which kind, as it was typed, and when it was confirmed, if that is known."""
 
     kind: str
     value: str
-    is_verified: bool
     verified_at: _Moment | None
 
 
@@ -140,6 +139,5 @@ def _name(one: Identifier) -> ExportedName:
     return ExportedName(
         kind=one.kind.value,
         value=one.value,
-        is_verified=one.verified_at is not None,
         verified_at=known_time(one.verified_at),
     )

@@ -219,6 +219,16 @@ def test_u21_a_model_with_its_own_init_is_fine(make: Callable[..., Members]) -> 
     assert sign_in(client, "eve", NEW) == 200
 
 
+def test_u21_a_flag_of_confirmed_addresses_is_filled(make: Callable[..., Members]) -> None:
+    """A sign-up writes the column that verified= names, so that it needs no default."""
+    members = make()
+    members = make(confirmed=members.db.Column("Bestaetigt", members.db.Boolean, nullable=False))
+    client = members.start(Registration(identifiers=("username", "email")), verified="confirmed")
+    form = {"username": "eve", "email": "eve@example.org", "password": NEW}
+    assert asked_for(client, "sign-up", **form).status_code == 202
+    assert sign_in(client, "eve", NEW) == 200
+
+
 def test_u21_a_closed_sign_up_demands_nothing(make: Callable[..., Members]) -> None:
     """Nobody signs up, so that no row is made."""
     from admit.features.registration import SignUp

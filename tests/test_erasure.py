@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit import identifiers, tokens
-from admit.erasure import erase_account, erase_closed
+from admit.erasure import end_former_user, erase_account, erase_closed
 from admit.errors import AdmitError, ConfigurationError, StoreError
 from admit.events import AccountErased, Event, Events
 from admit.feature import Feature
@@ -380,3 +380,18 @@ def test_stores_that_keep_less(house: House) -> None:
     house.stores = Stores(house.store, accounts=house.store, challenges=house.store)
     assert house.erase(account)
     assert house.store.get_account(account.id) is None
+
+
+def test_u04_a_former_user_of_a_store_of_sessions_alone() -> None:
+    """Their sessions end, some or all; nothing else is asked for where there is nothing else."""
+    store = MemoryStore()
+    gate = Gate(store)
+    admitted: list[Any] = [gate.admit("ada", "login") for _ in range(3)]
+    sessions = [one.session for one in admitted]
+    end_former_user(gate, Stores(store), "ada", session_ids=[sessions[0].id])
+    assert {one.id for one in gate.sessions_of("ada")} == {one.id for one in sessions[1:]}
+    ending = gate.why(sessions[0].id)
+    assert ending
+    assert ending.by == "deletion"
+    end_former_user(gate, Stores(store), "ada")
+    assert gate.sessions_of("ada") == []

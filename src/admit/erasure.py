@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from admit import throttle
+from admit.adopting import SharingKeys
 from admit.changing import change_account, outdated
 from admit.errors import ConfigurationError, NotFound
 from admit.events import AccountErased
@@ -24,18 +25,19 @@ from admit.model import Ending, EndReason
 from admit.origins import KIND as SIGN_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from admit.feature import Feature
     from admit.gate import Gate
     from admit.model import Account
     from admit.store import AccountStore, Stores
 
-__all__ = ["erase_account", "erase_closed"]
+__all__ = ["end_former_user", "erase_account", "erase_closed"]
 
 #: Since when an account is closed that is being erased: no grace is so long.
 _FOR_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _BY = "erasure"
+_DELETION = "deletion"
 
 _logger = logging.getLogger("admit.erasure")
 
@@ -76,6 +78,32 @@ def erase_account(  # noqa: PLR0913 -- what an erasure is made of
     # A login that had its proof before finds no account after this, or its session is among these.
     stores.sessions.delete_sessions(account.id, ending=Ending(EndReason.REVOKED, at, by or _BY))
     return True
+
+
+def end_former_user(gate: Gate, stores: Stores, subject: str, *, session_ids: Iterable[str] | None = None) -> None:
+    """End the sessions of a user whom an application has deleted by itself, and forget what is kept of them.
+
+    The database may give the same key to the next user, who must not inherit anything.
+
+    Args:
+        gate: Who ends the sessions, and tells.
+        stores: What keeps what.
+        subject: The id that the user had.
+        session_ids: The sessions that were the former user's; all of them, if it is missing.
+
+    Raises:
+        StoreError: A store did not answer.
+
+    .. versionadded:: 0.2
+    """
+    if stores.challenges is not None:
+        stores.challenges.delete_challenges(subject)
+    if isinstance(stores.accounts, SharingKeys):
+        stores.accounts.forget(subject)
+    if session_ids is None:
+        gate.revoke_all(subject, by=_DELETION)
+    for session_id in session_ids or ():
+        gate.revoke(session_id, by=_DELETION)
 
 
 def erase_closed(

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from admit.action import Action, Demand, Face, Reply, Secret, Shown, Token, action
+from admit.adopting import known_time
 from admit.context import Context, Post, SecretKeeper, Signed
 from admit.settings import Settings, setting
 
@@ -66,6 +67,8 @@ class Feature(Settings):
     well_known: ClassVar[Mapping[str, str]] = {}
     #: Whether it sends mails, which takes a sender and an address of one's own to link to.
     sends_mail: ClassVar[bool] = False
+    #: Whether it sends nothing to an address that nobody has confirmed.
+    mails_confirmed_only: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the subclass a frozen dataclass."""
@@ -208,7 +211,7 @@ class Feature(Settings):
             account: Whose it is.
         """
         mine = [one for one in ctx.credentials.list_credentials(account.id) if one.kind == self.name]
-        return [{"created_at": one.created_at, "used_at": one.used_at} for one in mine] or None
+        return [{"created_at": known_time(one.created_at), "used_at": one.used_at} for one in mine] or None
 
     def erase(self, stores: Stores, account: Account) -> None:
         """Erase what this feature keeps of an account; its sessions, credentials and challenges are gone already.

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from admit.adopting import Adopting, SharingSecrets
+from admit.adopting import Adopting, HavingRoles, SharingSecrets
 from admit.errors import InvalidCredentials
 from admit.model import ECHO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from admit.model import Account, Credential
@@ -235,6 +235,10 @@ class _NotingAdopted(NotingCredentials):
     def examples(self) -> Sequence[str] | None:
         """Return some of the secrets that the application made; ``None`` if it keeps none."""
         return self._adopting.examples()
+
+    def roles_of(self, account_id: str) -> Collection[str] | None:
+        """Return the roles that the application's own object has."""
+        return self._adopting.roles_of(account_id) if isinstance(self._adopting, HavingRoles) else None
 
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""

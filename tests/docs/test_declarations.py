@@ -185,7 +185,7 @@ def test_odd_actions_are_described() -> None:
     assert "`devices` (list of objects with `id`, `name`, " in devices
     account = markdown_of_actions(catalogue()["account"])
     assert "- Answers 204, without a body." in account
-    assert "`created_at` (time (RFC 3339))" in account
+    assert "`created_at` (time (RFC 3339) or null)" in account
 
 
 @pytest.mark.parametrize("name", sorted(catalogue()))

@@ -13,14 +13,15 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy_lite import SQLAlchemy as Lite
 from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, create_engine
-from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship, scoped_session, sessionmaker, synonym
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from admit.errors import ConfigurationError
 from admit.events import AccountCreated
 from admit.features.closing import Closing
 from admit.features.password import Password
 from admit.features.registration import Registration
-from admit.flask import LoginManager, ModelAccounts, UserMixin, current_user, login_required, roles_required
+from admit.flask import LoginManager, ModelAccounts, UserMixin, current_user, login_required, login_user, roles_required
 from admit.operations import create_account, new_account
 from tests.steps import Steps, aside
 
@@ -376,3 +377,95 @@ def test_the_application_changes_a_password_during_a_login(make: Callable[..., S
 
 def _login(name: str) -> dict[str, str]:
     return {"identifier": name, "password": OLD}
+
+
+class Alternative:
+    """A user who calls themselves by a token, which a change of the password replaces."""
+
+    token: str
+
+    def get_id(self) -> str:
+        """Return the token."""
+        return str(self.token)
+
+
+class Text:
+    """A user who calls themselves by their key, as tutorials write it."""
+
+    id: int
+
+    def get_id(self) -> str:
+        """Return the key."""
+        return str(self.id)
+
+
+class Failing:
+    """A user whose id needs more than a key."""
+
+    def get_id(self) -> str:
+        """Fail."""
+        raise LookupError
+
+
+@pytest.mark.parametrize("kind", [Alternative, Failing])
+@pytest.mark.parametrize("mode", ["debug", "production"])
+def test_u10_alternative_ids_are_refused_at_start(make: Callable[..., Site], kind: type, mode: str) -> None:
+    """Somebody with two ids would be signed in under one and locked under the other: the message says what to do."""
+    site = make(token=mapped_column(String(40), default="t"), get_id=kind.get_id)
+    site.app.debug = mode == "debug"
+    with pytest.raises(ConfigurationError, match=r"User.get_id\(\) does not return the key 'id'.*revoke_all"):
+        site.start()
+
+
+@pytest.mark.parametrize("get_id", [Text.get_id, UserMixin.get_id, lambda self: self.id], ids=["text", "ours", "key"])
+def test_u10_one_person_is_one_subject(make: Callable[..., Site], get_id: Any) -> None:
+    """Both ways in are sessions of one subject, so that a lock and an end of all sessions reach both."""
+    site = make(get_id=get_id)
+    site.start()
+    user_id = site.add("Ada")
+    session: Any = site.session
+    site.app.add_url_rule("/old", "old", lambda: str(login_user(session.get(site.user, user_id))), methods=["POST"])
+    ours, theirs = site.app.test_client(), site.app.test_client()
+    assert sign_in(ours, "ada", OLD) == 200
+    assert theirs.post("/old").text == "True"
+    assert [one.get("/me").text for one in (ours, theirs)] == ["Ada", "Ada"]
+    with site.app.app_context():
+        assert site.manager.sessions.revoke_all(str(user_id)) == 2
+
+
+def test_u10_the_method_may_have_another_name(make: Callable[..., Site]) -> None:
+    """What id_attribute names is asked."""
+    site = make(get_public_id=lambda self: "public", start_id=lambda self: self.id)
+    site.start()
+    site.accounts.check_ids("start_id")
+    site.accounts.check_ids("not_there")
+    with pytest.raises(ConfigurationError, match="get_public_id"):
+        site.accounts.check_ids("get_public_id")
+
+
+def test_u10_a_method_of_the_models_base_is_asked() -> None:
+    """A get_id() that calls the one of its base, a property, or another name of the key is no other id."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    class User(UserMixin, Base):
+        __tablename__ = "user"
+        number = mapped_column(Integer, primary_key=True)
+        username = mapped_column(String(80))
+
+        @property
+        def id(self) -> int:
+            return self.number
+
+        def get_id(self) -> str:
+            return super().get_id()
+
+    class Renamed(UserMixin, Base):
+        __tablename__ = "renamed"
+        number = mapped_column(Integer, primary_key=True)
+        username = mapped_column(String(80))
+        id = synonym("number")
+
+    for model in (User, Renamed):
+        ModelAccounts(sessionmaker(), model, identifiers=["username"]).check_ids("get_id")

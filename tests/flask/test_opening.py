@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from admit.errors import ConfigurationError
+from admit.flask import LoginManager
 from admit.flask.opening import open_for
-from admit.stores import open_store
+from admit.stores import open_store, sql
 from admit.stores.memory import MemoryStore
 from admit.stores.near import NearStore
 from admit.testing import a_session
@@ -28,6 +31,35 @@ def test_memory_needs_nothing_in_front_of_it(app: Flask) -> None:
     store = MemoryStore()
     assert open_for(app, store).sessions is store
     assert isinstance(open_for(app, "memory:").sessions, MemoryStore)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_u11_a_database_in_memory_is_no_file(app: Flask, url: str) -> None:
+    """A URL of SQLite in memory makes no file in the instance folder, and needs no near cache either."""
+    store = open_for(app, url).sessions
+    store.add_session(session := a_session())
+    assert store.get_session(session.id) == session
+    assert not any(Path(app.instance_path).glob("*"))
+    store.close()  # type: ignore[attr-defined]
+
+
+def test_u20_a_command_keeps_our_tables_out_of_migrations(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if Flask-Migrate is imported later; and where there is no Alembic, a command runs all the same."""
+    asked: list[str] = []
+    app.config["SECRET_KEY"] = "x" * 40
+    monkeypatch.setattr(sql, "keep_from_migrations", lambda: asked.append("asked"))
+    monkeypatch.delitem(sys.modules, "alembic", raising=False)
+    LoginManager(app, store="sqlite://")
+    assert asked == []
+    with click.Context(click.Command("migrate")):
+        LoginManager(Flask("other"), store="sqlite://")
+        assert asked == ["asked"]
+
+        def fail() -> None:
+            raise ModuleNotFoundError
+
+        monkeypatch.setattr(sql, "keep_from_migrations", fail)
+        LoginManager(Flask("third"), store="sqlite://")
 
 
 def test_a_relative_path_is_below_the_instance_folder(app: Flask) -> None:

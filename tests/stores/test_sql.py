@@ -229,13 +229,6 @@ def test_names_that_are_no_names_are_refused(name: str) -> None:
         SqlStore("postgresql://h/n", schema=name)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
-def test_a_database_in_memory_is_refused(url: str) -> None:
-    """Each connection would have a database of its own, so the developer is sent to the store in memory."""
-    with pytest.raises(ConfigurationError, match="memory:"):
-        SqlStore(url)
-
-
 @pytest.mark.parametrize(
     "url",
     [

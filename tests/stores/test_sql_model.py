@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DataError, InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, scoped_session
 from sqlalchemy.types import UserDefinedType
 
@@ -30,6 +31,7 @@ from admit.stores import open_stores
 from admit.stores.memory import MemoryStore
 from admit.stores.sql import SqlStore
 from admit.stores.sql_model import ModelAccounts
+from admit.stores.sql_model_columns import trouble
 from admit.testing.samples import NOW, a_credential, an_account
 
 if TYPE_CHECKING:
@@ -474,3 +476,12 @@ def test_somebody_with_the_key_of_another(place: Place) -> None:
     assert another
     assert another.is_open
     assert list(store.list_closed(before=NOW + timedelta(seconds=1), limit=1)) == []
+
+
+def test_u21_an_error_without_a_statement_is_told_by_its_name() -> None:
+    """Nothing is hidden where SQLAlchemy has run no statement, and only the first line is told in any case."""
+    with pytest.raises(StoreError, match=r"^InvalidRequestError$"), trouble():
+        raise InvalidRequestError
+    said = "a column is null.\nDETAIL: scrypt:secret"
+    with pytest.raises(StoreError, match=r"^a column is null$"), trouble():
+        raise DataError(said, ["scrypt:secret"], Exception(said))

@@ -83,3 +83,13 @@ def test_names_that_are_addresses_are_logged_once(place: Place, caplog: pytest.L
     names_alone = place.store(identifiers={"login": "username"})
     assert names_alone.find_account("victim@example.org")
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("key", "are_used_again"), [("int", True), ("str", False), ("made uuid", False)])
+def test_u04_only_numbers_are_used_again(
+    open_place: Callable[..., Place],
+    key: str,
+    are_used_again: bool,  # noqa: FBT001 -- a value of a table
+) -> None:
+    """SQLite gives the number of a deleted row to the next one; a key that the application makes is its own affair."""
+    assert open_place(key).store().uses_keys_again() is are_used_again

@@ -13,7 +13,7 @@ from admit.flask.cookie_checks import cookie_findings
 from admit.flask.development import is_loopback
 from admit.flask.starting import HOW_TO_MAKE_ONE, weakness_of
 from admit.mail import ConsoleSender
-from admit.stores.memory import MemoryStore
+from admit.stores import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +169,7 @@ def _memory(facts: Facts) -> Iterator[Finding]:
     if stores is None:
         return
     kept = (stores.sessions, stores.accounts, stores.credentials, stores.challenges, stores.counters)
-    if not any(isinstance(one, MemoryStore) for one in kept):
+    if not any(is_in_memory(one) for one in kept):
         return
     advice = "Use sqlite:///app.db or another store that lasts and that workers share."
     if facts.workers > 1:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from admit.adopting import Adopting
+import click
+
+from admit.adopting import Adopting, SharingKeys
+from admit.errors import StoreError
 from admit.events import Events
 from admit.flask.beginning import is_served, note_beginnings
 from admit.flask.clients import present_client
+from admit.flask.gone_users import end_sessions_of_gone_users
 from admit.flask.session_interface import watch_sessions
 from admit.flask.settings import CookieSettings, StoreSettings
 from admit.flask.standing import is_active_user
@@ -18,8 +25,7 @@ from admit.flask.state import close_with
 from admit.flask.stored_login import StoredLogin
 from admit.gate import Gate
 from admit.settings import SessionSettings
-from admit.stores import open_stores
-from admit.stores.memory import MemoryStore
+from admit.stores import is_in_memory, open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gate_for", "keep_in_store", "open_for"]
 
+_logger = logging.getLogger("admit.flask")
 _RELATIVE = "sqlite:///"
 
 
@@ -60,6 +67,9 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
         clock: Returns the present time, aware and UTC; that of the store if it is missing.
     """
     stores = state.stores = open_for(app, store)
+    if isinstance(stores.accounts, SharingKeys):
+        stores.accounts.check_ids(state.login_manager.id_attribute)
+        _log_findings(app, stores.accounts, features)
     named = _by_name(features, app)
     gate = gate_for(app, stores, named, settings=settings, events=events, clock=clock)
     keeper = state.keeper = StoredLogin(state.login_manager, gate, CookieSettings.from_mapping(app.config))
@@ -74,6 +84,23 @@ def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
     watch = partial(watch_sessions, app, lazy=state.settings.lazy_session)
     watch()
     note_beginnings(app, clock, at_first=watch)
+    end_sessions_of_gone_users()
+    _keep_from_migrations()
+
+
+def _keep_from_migrations() -> None:
+    """Keep our tables out of what "flask db migrate" writes, even if Flask-Migrate is imported after this."""
+    if click.get_current_context(silent=True) is not None and "admit.stores.sql" in sys.modules:
+        with suppress(ModuleNotFoundError):  # without Alembic there is nobody to keep them from
+            sys.modules["admit.stores.sql"].keep_from_migrations()
+
+
+def _log_findings(app: Flask, accounts: SharingKeys, features: Sequence[Feature]) -> None:
+    """Log what nobody would notice before somebody can't get in. Without an answer of the database there is nothing."""
+    mails_confirmed_only = any(one.mails_confirmed_only for one in features)
+    with app.app_context(), suppress(StoreError):
+        for sentence in accounts.start_findings(mails_confirmed_only=mails_confirmed_only):
+            _logger.warning("%s", sentence)
 
 
 def open_for(app: Flask, source: Any) -> Stores:
@@ -94,7 +121,7 @@ def open_for(app: Flask, source: Any) -> Stores:
             command_timeout=settings.command_timeout.total_seconds(),
         )
     close_with(app, _opened(stores, found))
-    if isinstance(stores.sessions, MemoryStore) or not settings.near_entries:
+    if is_in_memory(stores.sessions) or not settings.near_entries:
         return stores
     from admit.stores.near import NearStore
 
@@ -163,7 +190,7 @@ def _source(app: Flask, source: Any) -> Any:
 
 def _located(app: Flask, url: str) -> str:
     path = url.removeprefix(_RELATIVE)
-    if path == url or path.startswith("/") or not path:
+    if path == url or path.startswith(("/", ":memory:", "file:")) or not path:
         return url
     folder = Path(app.instance_path)
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from admit.errors import ConfigurationError
 from admit.flask.development import is_development
-from admit.stores.memory import MemoryStore
+from admit.stores import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,9 +115,9 @@ def refuse_memory_for_many(stores: Stores, environment: Mapping[str, str] = os.e
     """
     kept = (stores.sessions, stores.accounts, stores.credentials, stores.challenges, stores.counters)
     count = workers(environment, sys.argv)
-    if count > 1 and any(isinstance(store, MemoryStore) for store in kept):
+    if count > 1 and any(is_in_memory(store) for store in kept):
         message = (
-            f"There are {count} workers, and each would have a memory: store of its own. "
+            f"There are {count} workers, and each would have a store in memory of its own. "
             "Use sqlite:///app.db or another store that they share, or run one worker."
         )
         raise ConfigurationError(message)

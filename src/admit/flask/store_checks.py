@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admit import tokens
+from admit.adopting import SharingKeys
 from admit.background import BackgroundSender
 from admit.errors import StoreError
 from admit.findings import error, note, ok, warning
 from admit.flask.store_health import health_findings
 from admit.mail import ConsoleSender, Greeting
 from admit.store import Announcing, Listening
-from admit.stores.memory import MemoryStore
+from admit.stores import is_in_memory
 from admit.stores.near import NearStore
 from admit.stores.pushing import seconds_until_heard
 
@@ -56,7 +57,7 @@ def store_findings(facts: Facts, *, now: datetime) -> Iterator[Finding]:
     """
     if facts.stores is not None:
         for store in _kept(facts.stores):
-            yield from _of_store(store, now)
+            yield from _of_store(store, facts, now)
         yield from _near(facts.stores, now)
     if facts.sends_mail:
         yield from _mail(facts.sender)
@@ -72,13 +73,15 @@ def _inner(store: Any) -> Any:
     return store.store if isinstance(store, NearStore) else store
 
 
-def _of_store(store: Any, now: datetime) -> Iterator[Finding]:
+def _of_store(store: Any, facts: Facts, now: datetime) -> Iterator[Finding]:
     name = type(store).__name__
     try:
         seconds = _latency(getattr(store, "get_session", None) or store.get_account)
         yield _of_latency(name, seconds)
         yield from _overdue(store, name, now)
+        yield from _keys(store)
         yield from _users(store)
+        yield from _table(store, facts)
     except StoreError as problem:
         # Tables that are not there look the same as a store that is not.
         yield error("store", f"{name} does not answer: {problem}.", f"{_CHECK_IT} Tables are made by admit db upgrade.")
@@ -148,6 +151,29 @@ def _eviction(store: Any, name: str) -> Iterator[Finding]:
         yield warning("eviction", sentence, advice)
 
 
+def _keys(store: Any) -> Iterator[Finding]:
+    """Tell of a table whose next user gets the key of one who was deleted."""
+    if hasattr(store, "uses_keys_again") and store.uses_keys_again():
+        sentence = (
+            "SQLite gives the key of a deleted user to the next one, who would have the old sessions if another "
+            "program deletes and adds the rows."
+        )
+        advice = (
+            'Make the table with __table_args__ = {"sqlite_autoincrement": True}, or call sessions.revoke_all(user) '
+            "when you delete a user."
+        )
+        yield note("keys", sentence, advice)
+
+
+def _table(store: Any, facts: Facts) -> Iterator[Finding]:
+    """Tell of an application's own table whose users get no mails, or whose hashes can't be read."""
+    if isinstance(store, SharingKeys):
+        mails_confirmed_only = any(one.mails_confirmed_only for one in facts.features.values())
+        for told in store.start_findings(mails_confirmed_only=mails_confirmed_only):
+            said, _, advice = told.rpartition(". ")
+            yield warning("users", f"{said}.", advice)
+
+
 def _users(store: Any) -> Iterator[Finding]:
     """Tell of users of an application's own table who can't sign in."""
     if not hasattr(store, "findings"):
@@ -190,7 +216,7 @@ def kind_of_disk(file: Path, mounts: str) -> str:
 
 def _near(stores: Stores, now: datetime) -> Iterator[Finding]:
     near, store = stores.sessions, _inner(stores.sessions)
-    if isinstance(store, MemoryStore):
+    if is_in_memory(store):
         return
     advice = "Let the user of the store listen and notify, and connect without a pooler in between."
     if not isinstance(near, NearStore):

@@ -51,6 +51,8 @@ class StoredLogin:
         self.cookie = cookie
         #: The accounts of the application, where it has features.
         self.accounts: Accounts | None = None
+        #: The classes of what the loader has returned.
+        self.user_classes: set[type] = set()
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -102,7 +104,9 @@ class StoredLogin:
     def _user(self, subject: str) -> Any:
         loader = self.user_callback
         if loader is not None:
-            return call_loader(loader, subject)
+            user: object = call_loader(loader, subject)
+            self.user_classes.add(type(user))
+            return user
         if self.accounts is None:
             return None
         account = self.accounts.account()

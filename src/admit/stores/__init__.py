@@ -9,7 +9,7 @@ from admit.adopting import Adopting, Binding
 from admit.store import AccountStore, ChallengeStore, CounterStore, CredentialStore, EventStore, SessionStore, Stores
 from admit.stores import memory
 
-__all__ = ["open_store", "open_stores"]
+__all__ = ["is_in_memory", "open_store", "open_stores"]
 
 _PAIR = 2
 _FORMS = (
@@ -80,6 +80,17 @@ def open_stores(source: Any, **options: Any) -> Stores:
     if _is_adopting(people):
         people = _bound(people, options)
     return _stores(open_store(parts[1], **options), people)
+
+
+def is_in_memory(store: object) -> bool:
+    """Tell whether what a store keeps is gone with this process.
+
+    Args:
+        store: The store.
+
+    .. versionadded:: 0.2
+    """
+    return isinstance(store, memory.MemoryStore) or bool(getattr(store, "is_in_memory", False))
 
 
 def _stores(store: SessionStore, people: object) -> Stores:

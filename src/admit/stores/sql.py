@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from admit.stores.sql_events import EventStatements, SqlEvents
 from admit.stores.sql_opening import check_names, database_of, engine_of
 from admit.stores.sql_sqlite import SqliteDatabase
 from admit.stores.sql_statements import Statements
-from admit.stores.sql_tables import HEAD, ddl, is_ours, tables, version_table
+from admit.stores.sql_tables import HEAD, ddl, is_ours, note_prefix, tables, version_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from admit.model import Ending, Session
     from admit.stores.sql_part import Run
 
-__all__ = ["SqlStore", "is_ours"]
+__all__ = ["SqlStore", "is_ours", "keep_from_migrations"]
 
 # How long a purge may keep others from writing, in seconds, and how many rows it removes in one go: fewer would take
 # no less time, since what is slow then is the disk, and with more the disk alone might take too long.
@@ -74,6 +75,7 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
     ) -> None:
         check_names(schema, prefix)
         self._engine = engine_of(source)
+        self._owns_engine = isinstance(source, str)
         self._schema, self._prefix = schema, prefix
         self._database = database_of(self._engine, schema, prefix, connect_timeout, command_timeout)
         self._statements = Statements(self._database, schema, prefix)
@@ -86,6 +88,9 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         self._for_care = CareStatements(self._database, schema, prefix)
         self._counters_bound = Bound(max_counters)
         self._step = _FIRST_STEP
+        note_prefix(prefix)
+        if "alembic" in sys.modules:  # the application may be about to write a migration
+            keep_from_migrations()
         if isinstance(self._database, SqliteDatabase):
             self.create()
             if self._noted_version() < HEAD:  # a file of an earlier version of Admit
@@ -110,6 +115,8 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
         """
         from admit.stores.migrations import upgrade
 
+        if self.is_in_memory:  # made by this version
+            return
         try:
             upgrade(self._engine, self._schema, self._prefix)
         except SQLAlchemyError as error:
@@ -197,6 +204,8 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
     def close(self) -> None:
         """Let go of the connections and of the thread that listens."""
         self._database.close()
+        if self._owns_engine:
+            self._engine.dispose()
 
     def _change(self, session_id: str, statement: str, values: tuple[object, ...]) -> bool:
         with self._database.transaction() as run:
@@ -238,6 +247,13 @@ class SqlStore(SqlEvents, SqlEndings, SqlAccounts, SqlChallenges, SqlCounters, S
             if count and statement == self._statements.purge_sessions:
                 self._database.announce(run, ANY)
         return count, monotonic() - began
+
+
+def keep_from_migrations() -> None:
+    """Have Alembic leave these tables out of the migrations that it writes for an application."""
+    from admit.stores.migrations.autogenerate import leave_tables_alone
+
+    leave_tables_alone()
 
 
 def _next_step(step: int, took: float) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from admit.stores.sql_in_memory import InMemoryDatabase
 from admit.stores.sql_part import Part
 from admit.stores.sql_rows import microseconds
 from admit.stores.sql_sqlite import SqliteDatabase
@@ -63,4 +64,14 @@ class SqlCare(Part):
         .. versionadded:: 0.2
         """
         database = self._database
-        return Path(database._file) if isinstance(database, SqliteDatabase) else None  # noqa: SLF001 -- ours
+        if not isinstance(database, SqliteDatabase) or self.is_in_memory:
+            return None
+        return Path(database._file)  # noqa: SLF001 -- ours
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether this is an SQLite database in memory, which is gone with this process.
+
+        .. versionadded:: 0.2
+        """
+        return isinstance(self._database, InMemoryDatabase)

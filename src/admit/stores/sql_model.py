@@ -13,7 +13,7 @@ from admit.errors import ConfigurationError, IdentifierTaken, StoreError
 from admit.model import Account, Identifier, IdentifierKind
 from admit.per_process import Mutex
 from admit.store import AccountStore, CredentialStore
-from admit.stores.sql_model_findings import MOST_TOLD, findings, warn_of_crossed
+from admit.stores.sql_model_findings import MOST_TOLD, Unreadable, findings, warn_of_crossed
 from admit.stores.sql_model_notes import changed_names, in_columns, is_locked, note_of, noted_key
 from admit.stores.sql_model_passwords import ModelCredentials, echo_of
 from admit.stores.sql_model_table import ModelTable
@@ -21,7 +21,7 @@ from admit.stores.sql_model_values import EPOCH, Person, kinds_of
 from admit.stores.sql_spellings import spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from admit.model import Credential
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelAccounts"]
 
 _PAGE = 1000
+#: How many users are looked at when an application starts.
+_SAMPLE = 100
 #: What a row is like.
 _NOBODY = Person("", ((IdentifierKind.EMAIL, "nobody@example.org"),), None, is_active=True, verified_at=None, read={})
 
@@ -147,16 +149,95 @@ class ModelAccounts(ModelCredentials):
         """Tell whether the tables beside the model are those of this version of Admit."""
         return bool(getattr(self.open(), "is_current", lambda: True)())
 
+    def keeps(self, kind: type) -> bool:
+        """Tell whether this is the class of the users, or one that is derived from it.
+
+        .. versionadded:: 0.2
+        """
+        return self._table.keeps(kind)
+
+    def check_sign_up(self, kinds: Collection[str]) -> None:
+        """Check that people can sign up: that each column which demands a value gets one.
+
+        Args:
+            kinds: What a new user is named by: ``"email"``, ``"username"``, or both.
+
+        Raises:
+            ConfigurationError: A column gets none, or there is none for a kind of name.
+
+        .. versionadded:: 0.2
+        """
+        self._table.check_sign_up([IdentifierKind(kind) for kind in kinds])
+
+    def check_ids(self, method: str) -> None:
+        """Check that the model's objects call themselves by their key, which is the id of their account.
+
+        Args:
+            method: The name of the method that says it, ``get_id`` as a rule.
+
+        Raises:
+            ConfigurationError: They call themselves by something else, such as an alternative token.
+
+        .. versionadded:: 0.2
+        """
+        self._table.check_ids(method)
+
+    def roles_of(self, account_id: str) -> frozenset[str] | None:
+        """Return the roles of the application's own user, by their names; ``None`` if the model has no ``roles``.
+
+        .. versionadded:: 0.2
+        """
+        return self._table.roles_of(account_id)
+
+    def start_findings(self, *, mails_confirmed_only: bool = False) -> Iterator[str]:
+        """Tell what is wrong with the table as a whole, of which a few rows are enough to see it.
+
+        Args:
+            mails_confirmed_only: Whether there is a feature that mails to confirmed addresses only.
+
+        .. versionadded:: 0.2
+        """
+        hashes = Unreadable()
+        for stored in (self.examples() or ()) if self._keeps_passwords else ():
+            hashes.count("with one of the newest keys", stored)
+        yield from hashes.told()
+        if mails_confirmed_only and not self._trusts_addresses and not self._table.keeps_verified:
+            found = [self._account(person) for person in self._table.page("", _SAMPLE)]
+            unconfirmed = [one for one in found if one.email is not None and not one.is_verified]
+            if unconfirmed:
+                yield (
+                    f"{len(unconfirmed)} of the first {len(found)} users have an address that does not count as "
+                    "confirmed, so that PasswordReset() sends them no mail. Give ModelAccounts verified=True if the "
+                    "addresses that were there before count as confirmed, or verified= the column that says so."
+                )
+
+    def uses_keys_again(self) -> bool:
+        """Tell whether the database gives the key of a deleted user to the next one, as SQLite does by default.
+
+        .. versionadded:: 0.2
+        """
+        return self._table.uses_keys_again()
+
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""
         return self._table.load(account_id)
+
+    def forget(self, account_id: str) -> None:
+        """Forget what is noted of an id: a database may give it to somebody else.
+
+        .. versionadded:: 0.2
+        """
+        self._notes.delete_account(account_id)
+        for one in self._credentials.list_credentials(account_id):
+            self._credentials.delete_credential(one.id)
 
     def findings(self) -> Iterator[str]:
         """Tell of users who can't sign in by one of their names, whom no mail reaches, or whose hash is too costly.
 
         .. versionadded:: 0.2
         """
-        return findings(self._people(), self._table.kinds)
+        yield from findings(self._people(), self._table.kinds)
+        yield from self._left_behind()
 
     # -- accounts --------------------------------------------------------------------------------
 
@@ -170,7 +251,7 @@ class ModelAccounts(ModelCredentials):
             # Somebody else came at the same moment, and no rule of the database has stopped either.
             self._table.delete(kept.id)
             raise
-        self._forget(kept.id)
+        self.forget(kept.id)
         try:
             self._notes.add_account(note_of(kept))
             for one in credentials:
@@ -233,7 +314,7 @@ class ModelAccounts(ModelCredentials):
         # The user first: another table may refuse, and then everything is as it was.
         deleted = self._table.delete(account_id)
         if deleted:
-            self._forget(account_id)
+            self.forget(account_id)
         return deleted
 
     def list_accounts(self, *, after: str = "", limit: int = 100) -> Sequence[Account]:
@@ -330,17 +411,24 @@ class ModelAccounts(ModelCredentials):
             yield from people
             after = people[-1].id
 
+    def _left_behind(self) -> Iterator[str]:
+        """Tell of what is kept beside users whose rows are gone."""
+        after = ""
+        while notes := self._notes.list_accounts(after=after, limit=_PAGE):
+            after = notes[-1].id
+            for note in notes:
+                if self._table.get(note.id) is None:
+                    yield (
+                        f"user {note.id} was deleted by another program, and the roles and sessions that belong to "
+                        f"this key would go to the next user who gets it. Call login_manager.sessions.revoke_all("
+                        f"{note.id!r}) and accounts.forget({note.id!r})."
+                    )
+
     def _tell_of_crossed_names(self) -> None:
         """Log once, before the first name is looked for, which user names are addresses of others."""
         if not self._has_told:
             self._has_told = True
             warn_of_crossed(self._table.crossed(MOST_TOLD))
-
-    def _forget(self, account_id: str) -> None:
-        """Forget what is noted of an id: a database may give it to somebody else."""
-        self._notes.delete_account(account_id)
-        for one in self._credentials.list_credentials(account_id):
-            self._credentials.delete_credential(one.id)
 
 
 def _nothing() -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.orm import class_mapper
 
 from admit.errors import ConfigurationError, StoreError
 from admit.stores.sql_model_values import KEY_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Collection, Generator, Mapping
 
     from sqlalchemy import Column
 
-__all__ = ["demand", "primary_key", "python_type", "trouble"]
+__all__ = ["demand", "primary_key", "python_type", "refuse_unfilled", "said_by", "trouble"]
 
 
 def demand(model: type[Any], columns: Mapping[str, Column[Any]], name: str) -> None:
@@ -55,12 +56,41 @@ def python_type(column: Column[Any]) -> Any:
     return getattr(found, "__origin__", found)  # of what is annotated, the type itself
 
 
+def refuse_unfilled(model: type[Any], columns: Mapping[str, Column[Any]], filled: Collection[str | None]) -> None:
+    """Refuse a column that has to have a value, and gets none when somebody signs up.
+
+    A model with an ``__init__`` or a listener of its own may fill it, which can't be seen before.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    mapper = class_mapper(model, configure=False)
+    makes_itself = not str(mapper.class_manager.original_init.__module__).startswith("sqlalchemy.")
+    if makes_itself or mapper.dispatch.before_insert:
+        return
+    for name, column in columns.items():
+        is_filled = column.nullable or column.default is not None or column.server_default is not None
+        if name not in filled and not is_filled:
+            message = (
+                f"The column {name!r} of {model.__name__} has to have a value, and signing up gives it none. Give it a "
+                f"default, let it be NULL, or name it in identifiers= if it is a name that people sign up with."
+            )
+            raise ConfigurationError(message)
+
+
 @contextmanager
 def trouble() -> Generator[None]:
     """Turn an error of the database into one of the store."""
     try:
         yield
     except SQLAlchemyError as error:
-        # Without the statement: its parameters may be hashes of passwords.
-        message = str(getattr(error, "orig", None) or type(error).__name__)
-        raise StoreError(message) from error
+        if isinstance(error, StatementError):
+            # Its parameters may be hashes of passwords, and a log has the error's own text as the cause.
+            error.hide_parameters = True
+        raise StoreError(said_by(error)) from error
+
+
+def said_by(error: SQLAlchemyError) -> str:
+    """Return the first line of what the driver said: those after it may have the values of a row."""
+    said = str(getattr(error, "orig", None) or type(error).__name__)
+    return said.partition("\n")[0].rstrip(". ")

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from admit.stores.sql_model_values import Person
 
-__all__ = ["MOST_TOLD", "findings", "warn_of_crossed"]
+__all__ = ["MOST_TOLD", "Unreadable", "findings", "warn_of_crossed"]
 
 #: How many user names that are addresses are logged.
 MOST_TOLD = 20
+#: What stands in a column for no password, such as Django's and Unix's marks.
+_MARKS = ("!", "*")
 _log = logging.getLogger(__name__)
 
 
@@ -34,14 +36,41 @@ def findings(people: Iterable[Person], kinds: Mapping[str, IdentifierKind]) -> I
         people: All users.
         kinds: The attributes that name a user, and what kind of name each is.
     """
-    comparison = _Comparison()
+    comparison, unreadable = _Comparison(), Unreadable()
     for person in people:
+        unreadable.count(person.id, person.password)
         for attribute, kind in kinds.items():
             if person.read[attribute]:
                 yield from _of_name(person.id, attribute, kind, str(person.read[attribute]), comparison)
         objection = foreign_hashes.cost_objection(person.password)
         if objection is not None:
             yield f"password of {person.id}: {objection} Give this user another one, by PasswordReset() or by hand."
+    yield from unreadable.told()
+
+
+class Unreadable:
+    """How many users have something for a password that is no hash which can be read, and who is the first."""
+
+    def __init__(self) -> None:
+        self._users, self._first = 0, ""
+
+    def count(self, account_id: str, stored: str | None) -> None:
+        """Look at what a user's column holds. Nothing at all, or a mark such as ``!``, is meant to be no password."""
+        if not stored or stored.startswith(_MARKS):
+            return
+        if foreign_hashes.read(stored) is None and foreign_hashes.cost_objection(stored) is None:
+            self._first = self._first or account_id
+            self._users += 1
+
+    def told(self) -> Iterator[str]:
+        """Tell of them, in one sentence and what to do."""
+        if self._users:
+            others = f" and {self._users - 1} more have" if self._users > 1 else " has"
+            yield (
+                f"password: user {self._first}{others} a value that is no hash which can be read, so that no password "
+                "is right. Check that password= names the column of the hashes, or let these users choose a new one "
+                "by PasswordReset()."
+            )
 
 
 def warn_of_crossed(crossed: Iterable[tuple[str, str]]) -> None:

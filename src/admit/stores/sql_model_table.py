@@ -2,89 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from copy import copy
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, class_mapper
+from sqlalchemy import func, or_, select, text
 
-from admit.errors import ConfigurationError, IdentifierTaken
+from admit.errors import ConfigurationError
 from admit.model import IdentifierKind
-from admit.stores.sql_forks import keep_apart
-from admit.stores.sql_model_columns import demand, primary_key, python_type, trouble
-from admit.stores.sql_model_values import Person, key_of, largest_of, moment_of, still
+from admit.stores.sql_model_columns import python_type, refuse_unfilled, trouble
+from admit.stores.sql_model_ids import refuse_other_ids
+from admit.stores.sql_model_rows import ModelRows
+from admit.stores.sql_model_values import still, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Column, Engine
-
     from admit.model import Account
+    from admit.stores.sql_model_values import Person
 
 __all__ = ["ModelTable"]
 
 _ACTIVE = ("is_active", "active")
 
 
-class ModelTable:
-    """Reads and writes the rows of an application's users.
-
-    Args:
-        session_factory: Returns a session of the application's.
-        model: Its class of users.
-        identifiers: The attributes that name a user, and what kind of name each is.
-        password: The attribute with the hash of the password, if there is one.
-        verified: The attribute that says whether, or when, the mail address was confirmed, if there is one.
-    """
-
-    def __init__(
-        self,
-        session_factory: Callable[[], Any],
-        model: type[Any],
-        identifiers: Mapping[str, IdentifierKind],
-        password: str | None,
-        verified: str | None,
-    ) -> None:
-        self._session_factory = session_factory
-        self._engine: Engine | None = None
-        self._engines: WeakSet[Engine] = WeakSet()
-        self._model = model
-        # Before the models of the application are complete, its mappers can't be configured.
-        columns: Mapping[str, Column[Any]] = dict(class_mapper(model, configure=False).columns.items())
-        self._columns = columns
-        for name in (*identifiers, *filter(None, (password, verified))):
-            demand(model, columns, name)
-        self._names, self._password, self._verified = dict(identifiers), password, verified
-        self._active = next((one for one in _ACTIVE if one in columns), None)
-        self._key, self._key_type = primary_key(model, columns)
-
-    @property
-    def engine(self) -> Engine:
-        """The engine that the application's session uses for this model: another one for each application, perhaps."""
-        return self._engine or self._engine_now()
-
-    def _engine_now(self) -> Engine:
-        try:
-            session = self._session_factory()
-        except RuntimeError:  # Flask-SQLAlchemy's, outside of any application: the only one that there is will do
-            if len(self._engines) == 1:
-                return next(iter(self._engines))
-            raise
-        engine: Engine = session.get_bind(mapper=class_mapper(self._model, configure=False)).engine
-        keep_apart(engine)
-        self._engines.add(engine)
-        return engine
-
-    def bound(self) -> ModelTable:
-        """Return this table in the database that the session factory uses now."""
-        table = copy(self)
-        table._engine = self.engine  # noqa: SLF001 -- of this class
-        return table
+class ModelTable(ModelRows):
+    """Reads and writes the rows of an application's users."""
 
     @property
     def keeps_verified(self) -> bool:
@@ -139,16 +81,21 @@ class ModelTable:
     def passwords(self, limit: int) -> list[str]:
         """Return some hashes, of the newest users."""
         column = self._column(str(self._password))
-        newest = select(column).where(column.is_not(None), column != "").order_by(self._column(self._key).desc())
+        newest = select(column).where(column.is_not(None)).order_by(self._column(self._key).desc())
         with self._session() as session:
-            return [str(one) for one in session.execute(newest.limit(limit)).scalars()]
+            found = map(text_of, session.execute(newest.limit(limit)).scalars())
+            return [one for one in found if one]
 
     # -- writing ---------------------------------------------------------------------------------
 
     def replace_password(self, account_id: str, old: str | None, new: str) -> bool:
-        """Write a hash if the one that was read still stands."""
-        column = self._column(str(self._password))
-        return self._update(account_id, {str(self._password): new}, column.is_(None) if old is None else column == old)
+        """Write a hash if the one that was read still stands, as text or bytes, whichever that was."""
+        column, person = self._column(str(self._password)), self.get(account_id)
+        if person is None or person.password != old:
+            return False
+        stored = person.stored_password
+        unchanged = column.is_(None) if stored is None else column == stored
+        return self._update(account_id, {str(self._password): self._as_stored(new, stored)}, unchanged)
 
     def add(self, account: Account, password: str | None) -> str:
         """Add a user, and return the id that it got.
@@ -159,7 +106,7 @@ class ModelTable:
         """
         values: dict[str, Any] = {self._attribute(one.kind): one.value for one in account.identifiers}
         if self._password is not None:
-            values[self._password] = password
+            values[self._password] = None if password is None else self._as_stored(password, None)
         if self._key_type is not int and not self._makes_keys():
             values[self._key] = self.key_of(account.id)
         verified_at = account.email.verified_at if account.email else None
@@ -224,15 +171,48 @@ class ModelTable:
                 session.expunge_all()
                 return user
 
+    def roles_of(self, account_id: str) -> frozenset[str] | None:
+        """Return the names in the user's attribute ``roles``, if there is one."""
+        key = self.key_of(account_id)
+        if key is None or not hasattr(self._model, "roles"):
+            return None
+        with self._session() as session:
+            roles: Any = getattr(session.get(self._model, key), "roles", None)
+            listed = [roles] if isinstance(roles, str) else roles or ()
+            return frozenset(str(getattr(one, "name", one)) for one in listed)
+
     # -- keys ------------------------------------------------------------------------------------
 
-    def key_of(self, account_id: str) -> Any:
-        """Return the key for an id, or ``None`` for what can't be one: each key has one spelling."""
-        return key_of(account_id, self._key_type, self._largest_key)
+    def keeps(self, kind: type) -> bool:
+        """Tell whether this is the class of the users, or one that is derived from it."""
+        return issubclass(kind, self._model)
 
-    @cached_property
-    def _largest_key(self) -> int:
-        return largest_of(self._columns[self._key].type, self.engine.dialect)
+    def check_ids(self, method: str) -> None:
+        """Refuse a model whose objects call themselves by something else than their key."""
+        refuse_other_ids(self._model, self._key, self._key_type, method)
+
+    def uses_keys_again(self) -> bool:
+        """Tell whether the database may give the key of a deleted user to the next one."""
+        if self.engine.dialect.name != "sqlite" or self._key_type is not int:
+            return False
+        table: Any = self._columns[self._key].table
+        with self._session() as session:
+            made = session.execute(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table.name})
+            return "AUTOINCREMENT" not in str(made.scalar()).upper()
+
+    def check_sign_up(self, kinds: Collection[IdentifierKind]) -> None:
+        """Check that a new row has a value for each column that demands one.
+
+        Args:
+            kinds: What kinds of names a new user has.
+
+        Raises:
+            ConfigurationError: It has not, or there is no column for a kind of name.
+        """
+        filled = {self._key, self._password, self._active, *map(self._attribute, kinds)}
+        if python_type(self._columns[self._verified]) is bool if self._verified else False:
+            filled.add(self._verified)
+        refuse_unfilled(self._model, self._columns, filled)
 
     def _makes_keys(self) -> bool:
         column = self._columns[self._key]
@@ -242,6 +222,16 @@ class ModelTable:
 
     def _standing(self, is_active: bool) -> dict[str, Any]:  # noqa: FBT001 -- a value
         return {} if self._active is None else {self._active: is_active}
+
+    def _as_stored(self, password: str, standing: Any) -> str | bytes:
+        """Return a hash as the old code reads it: as bytes, if the column or what stands there is made of them."""
+        column = str(self._password)
+        if python_type(self._columns[column]) is not bytes and standing is None:
+            newest = select(self._column(column)).where(self._column(column).is_not(None))
+            with self._session() as session:
+                standing = session.execute(newest.order_by(self._column(self._key).desc()).limit(1)).scalar()
+        is_binary = python_type(self._columns[column]) is bytes or isinstance(standing, bytes)
+        return password.encode() if is_binary else password
 
     def _confirmed(self, verified_at: datetime | None) -> dict[str, Any]:
         if self._verified is None:
@@ -257,56 +247,3 @@ class ModelTable:
             f"{self._model.__name__} has no column for {kind}. Name it in identifiers=, or let nobody sign up with it."
         )
         raise ConfigurationError(message)
-
-    def _column(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def _people(self, condition: Any, limit: int | None = None) -> list[Person]:
-        names = [self._key, *self._names, *filter(None, (self._password, self._active, self._verified))]
-        asked = select(*map(self._column, names)).where(condition).order_by(self._column(self._key)).limit(limit)
-        with self._session() as session:
-            rows = [dict(zip(names, row, strict=True)) for row in session.execute(asked)]
-        return [self._person(row) for row in rows]
-
-    def _person(self, row: Mapping[str, Any]) -> Person:
-        named = tuple((kind, str(row[name])) for name, kind in self._names.items() if row[name])
-        password = row[self._password] if self._password else None
-        verified = row[self._verified] if self._verified else None
-        return Person(
-            id=str(row[self._key]),
-            names=named,
-            password=None if password is None else str(password),
-            is_active=bool(row[self._active]) if self._active else True,
-            verified_at=moment_of(verified),
-            read={name: row[name] for name in (*self._names, *filter(None, (self._active, self._verified)))},
-        )
-
-    def _update(self, account_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
-        where = (self._column(self._key) == self.key_of(account_id), *conditions)
-        written = {self._column(name): value for name, value in values.items()}
-        changed = update(self._model).where(*where).values(written).execution_options(synchronize_session=False)
-        with self._session(values) as session:
-            found: Any = session.execute(changed)
-            session.commit()
-            return bool(found.rowcount)
-
-    @contextmanager
-    def _session(self, written: Mapping[str, Any] | None = None) -> Generator[Session]:
-        """Open a session of our own on the application's engine: what it has begun in its own is none of our doing."""
-        with trouble(), Session(self.engine) as session:
-            try:
-                yield session
-            except IntegrityError as error:
-                session.rollback()
-                raise self._refusal(written or {}) from error
-
-    def _refusal(self, written: Mapping[str, Any]) -> Exception:
-        names = [name for name in self._names if written.get(name)]
-        taken = or_(*(self._column(name) == written[name] for name in names)) if names else None
-        if taken is not None and self._people(taken, 1):
-            return IdentifierTaken()
-        message = (
-            f"The database refused a change of {self._model.__name__}: another table, or a column without a default, "
-            "does not allow it. Give each column that Admit does not know a default, and each reference an ON DELETE."
-        )
-        return ConfigurationError(message)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, SmallInteger
 
+from admit.adopting import EPOCH
 from admit.errors import ConfigurationError
 from admit.model import IdentifierKind
 
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "kinds_of", "largest_of", "moment_of", "still"]
+__all__ = ["EPOCH", "KEY_TYPES", "Person", "key_of", "kinds_of", "largest_of", "moment_of", "still", "text_of"]
 
 _KINDS = {str(kind): kind for kind in IdentifierKind}
 
-#: When something happened of which nobody has noted when.
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What the key of a user may be.
 KEY_TYPES = (int, str, UUID)
 
@@ -40,6 +39,8 @@ class Person(NamedTuple):
     verified_at: datetime | None
     #: What was read of the columns that an account is made of, by attribute.
     read: Mapping[str, Any]
+    #: What was read of the column of the password, as it is: text or bytes.
+    stored_password: Any = None
 
 
 def key_of(account_id: str, kind: type, largest: int) -> Any:
@@ -64,6 +65,13 @@ def largest_of(column: TypeEngine[Any], dialect: Dialect) -> int:
     bits = 15 if isinstance(kind, SmallInteger) else 63 if isinstance(kind, BigInteger) else 31
     # SQLite's columns hold what they are given.
     return (1 << (63 if dialect.name == "sqlite" else bits)) - 1
+
+
+def text_of(stored: Any) -> str | None:
+    """Return a hash as text, of a column that holds text or bytes."""
+    if isinstance(stored, bytes):
+        return stored.decode(errors="replace")
+    return None if stored is None else str(stored)
 
 
 def moment_of(value: Any) -> datetime | None:

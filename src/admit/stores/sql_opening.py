@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from admit.errors import ConfigurationError
 from admit.stores.sql_forks import keep_apart
+from admit.stores.sql_in_memory import InMemoryDatabase, is_in_memory, with_one_connection
 from admit.stores.sql_sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def engine_of(source: Engine | str) -> Engine:
     try:
         url = make_url(source)
         # Which driver stands for PostgreSQL depends on the version of SQLAlchemy.
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url, poolclass=NullPool
         )
     except ModuleNotFoundError as error:
@@ -58,6 +59,8 @@ def engine_of(source: Engine | str) -> Engine:
         # Without the URL: it may hold a password.
         message = "This is no URL of a database. Use one such as sqlite:///app.db or postgresql+psycopg://host/name."
         raise ConfigurationError(message) from error
+    # A second connection would open a second database.
+    return with_one_connection(engine.url) if is_in_memory(engine) else engine
 
 
 def database_of(
@@ -70,7 +73,8 @@ def database_of(
     """
     driver = f"{engine.dialect.name}+{engine.dialect.driver}"
     if driver == "sqlite+pysqlite" and schema is None:
-        return SqliteDatabase(engine, command_timeout)
+        kind = InMemoryDatabase if is_in_memory(engine) else SqliteDatabase
+        return kind(engine, command_timeout)
     if driver == "postgresql+psycopg" and not engine.dialect.is_async:
         from admit.stores.sql_postgres import PostgresDatabase
 

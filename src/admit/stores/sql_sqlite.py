@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from admit.errors import ConfigurationError, StoreError
+from admit.errors import StoreError
 from admit.idle import Idle
 from admit.listening import Changes
 from admit.per_process import Mutex
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from admit.listening import Tell
     from admit.stores.sql_rows import Row
 
-__all__ = ["SqliteDatabase"]
+__all__ = ["FAILURES", "SqliteDatabase"]
 
 # How often it is asked whether another connection wrote (seconds).
 _POLL = 0.05
 _RETRY = 0.01
 # How long a write waits for others of the same process that get on, in seconds; one that hangs is not waited for.
 _LONGEST_QUEUE = 10
-_FAILURES = (sqlite3.Error, UnicodeError)
+#: What the driver raises.
+FAILURES: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeError)
 
 
 class SqliteDatabase:
@@ -65,7 +66,7 @@ class SqliteDatabase:
         connection = self._take(self._readers)
         try:
             rows = connection.execute(statement, values).fetchall()
-        except _FAILURES as error:
+        except FAILURES as error:
             connection.close()
             raise StoreError(str(error)) from error
         self._readers.put(connection)
@@ -82,7 +83,7 @@ class SqliteDatabase:
         self._await_turn()
         try:
             yield from self._transaction()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _failure(error) from error
         finally:
             self._lock.release()
@@ -207,8 +208,4 @@ def _failure(error: Exception) -> StoreError:
 def _file_of(engine: Engine) -> tuple[str, bool]:
     """Return the absolute path, or the URI, of the engine's file."""
     (name, *_), options = engine.dialect.create_connect_args(engine.url)
-    is_uri = bool(options.get("uri"))
-    if name == ":memory:" or (is_uri and ("mode=memory" in name or ":memory:" in name)):
-        message = "A SQLite database in memory is another one for each connection. Use the store memory: instead."
-        raise ConfigurationError(message)
-    return name, is_uri
+    return name, bool(options.get("uri"))

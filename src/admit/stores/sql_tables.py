@@ -22,7 +22,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-__all__ = ["HEAD", "ddl", "is_ours", "tables", "version_table"]
+__all__ = ["HEAD", "ddl", "is_kept", "is_ours", "note_prefix", "tables", "version_table"]
 
 #: The migration that leads to the tables below.
 HEAD = "0005"
@@ -42,11 +42,25 @@ _TABLES = (
 )
 
 
+#: What the names of tables begin with, for each store that was opened in this process.
+_prefixes = {"admit_"}
+
+
+def note_prefix(prefix: str) -> None:
+    """Note that there are tables of ours whose names begin like that."""
+    _prefixes.add(prefix)
+
+
+def is_kept(name: str | None) -> bool:
+    """Tell whether a table is Admit's, whatever prefix a store of this process was given."""
+    return any(is_ours(name, prefix) for prefix in _prefixes)
+
+
 def is_ours(name: str | None, prefix: str = "admit_") -> bool:
     """Tell whether a table is Admit's, so that the application's own migrations leave it alone.
 
-    For Alembic and Flask-Migrate:
-    ``include_name=lambda name, kind, parents: kind != "table" or not is_ours(name)``.
+    Where a store over SQL is opened in the same process, Alembic and Flask-Migrate leave these tables alone by
+    themselves. Where none is: ``include_name=lambda name, kind, parents: kind != "table" or not is_ours(name)``.
 
     Args:
         name: The table's name.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
+from admit.adopting import known_time, roles_of
 from admit.errors import Text, Throttled
 from admit.events import Event
 from admit.feature import Context, Demand, Feature, Reply, Shown, action
@@ -37,18 +38,18 @@ class AccountExported(Event):
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """An account, as its owner sees it."""
+    """An account, as its owner sees it; without the time of its making, if nobody has noted that."""
 
     id: str
     username: str | None
     email: str | None
     is_verified: bool
     roles: list[str]
-    created_at: _Moment
+    created_at: _Moment | None
 
 
 class ExportedName(msgspec.Struct, frozen=True, kw_only=True):
-    """A name of an account: of which kind, as it was typed, and when it was confirmed."""
+    """A name of an account: of which kind, as it was typed, and when it was confirmed, if that is known."""
 
     kind: str
     value: str
@@ -61,7 +62,7 @@ class ExportedAccount(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     identifiers: list[ExportedName]
     roles: list[str]
-    created_at: _Moment
+    created_at: _Moment | None
 
 
 class AccountExport(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,8 @@ class AccountPages(Feature):
     @action("GET", "/", title="Your account", page="account/show", shown=Shown.MEMBERS, demands=Demand.SESSION)
     def show(self, ctx: Context) -> Reply[AccountView]:
         """Return the account of who is logged in."""
-        return Reply(_view(ctx.demand_account()))
+        account = ctx.demand_account()
+        return Reply(_view(account, roles_of(account, ctx.credentials)))
 
     @action("POST", "/sign-out", title="Sign out", page="account/sign_out", status=204)
     def sign_out(self, ctx: Context) -> Reply[None]:
@@ -103,7 +105,8 @@ class AccountPages(Feature):
             raise Throttled(int(_INTERVAL.total_seconds()))
         held = {name: found for name, one in ctx.features.items() if (found := one.export(ctx, account)) is not None}
         ctx.publish(AccountExported(at=ctx.now, subject=account.id))
-        export = AccountExport(site=ctx.site_name, exported_at=ctx.now, account=_exported(account), held=held)
+        exported = _exported(account, roles_of(account, ctx.credentials))
+        export = AccountExport(site=ctx.site_name, exported_at=ctx.now, account=exported, held=held)
         return Reply(export, file=f"account-{ctx.now:%Y-%m-%d}.json")
 
     def export(self, ctx: Context, account: Account) -> Any:
@@ -112,25 +115,29 @@ class AccountPages(Feature):
         return {"known_devices": [{"known_since": one.created_at} for one in known]}
 
 
-def _view(account: Account) -> AccountView:
+def _view(account: Account, roles: list[str]) -> AccountView:
     return AccountView(
         id=account.id,
         username=account.username.value if account.username else None,
         email=account.email.value if account.email else None,
         is_verified=account.is_verified,
-        roles=sorted(account.roles),
-        created_at=account.created_at,
+        roles=roles,
+        created_at=known_time(account.created_at),
     )
 
 
-def _exported(account: Account) -> ExportedAccount:
+def _exported(account: Account, roles: list[str]) -> ExportedAccount:
     return ExportedAccount(
         id=account.id,
         identifiers=[_name(one) for one in account.identifiers],
-        roles=sorted(account.roles),
-        created_at=account.created_at,
+        roles=roles,
+        created_at=known_time(account.created_at),
     )
 
 
 def _name(one: Identifier) -> ExportedName:
-    return ExportedName(kind=one.kind.value, value=one.value, verified_at=one.verified_at)
+    return ExportedName(
+        kind=one.kind.value,
+        value=one.value,
+        verified_at=known_time(one.verified_at),
+    )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from admit import identifiers, origins, sign_ups, tokens
+from admit.adopting import SharingKeys
 from admit.errors import AdmitError, ConfigurationError, IdentifierTaken, InvalidChallenge, InvalidInput, Text
 from admit.events import Event
 from admit.feature import Context, Feature, Reply, Secret, Shown, Token, action
@@ -27,11 +28,13 @@ from admit.sign_ups import INVITATION
 from admit.sign_ups import SignUp as WaitingSignUp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from admit.events import Events
     from admit.findings import Finding
     from admit.gate import Gate
     from admit.model import Client, Credential, Identifier
+    from admit.store import Stores
 
 __all__ = ["AddressInUse", "Registered", "Registration", "RegistrationClosed", "SignUp", "SignUpForm"]
 
@@ -108,6 +111,12 @@ class Registration(Feature):
             return [ok("sign_up", f"Signing up is {self.mode}.")]
         sentence = "Anybody can sign up with a mail address that is somebody else's, and nobody has to confirm it."
         return [warning("sign_up", sentence, "Add MailVerification() to the features.")]
+
+    def watch(self, events: Events, stores: Stores, present: Callable[[], Client | None]) -> None:
+        """Refuse to start where nobody could sign up: an application's own table demands more than is asked for."""
+        del events, present
+        if self.mode is not SignUp.CLOSED and isinstance(stores.accounts, SharingKeys):
+            stores.accounts.check_sign_up(self.identifiers)
 
     @action(
         "POST",

@@ -17,7 +17,7 @@ from admit.flask import LoginManager
 from admit.flask.accounts import by_name
 from admit.flask.development import is_loopback as is_loopback_address
 from admit.flask.settings import AccountSettings
-from admit.flask.starting import refuse_weak_secret
+from admit.flask.starting import refuse_memory_for_many, refuse_weak_secret
 from admit.mail import ConsoleSender, MailSettings
 from admit.server.configuration import CONFIG, configuration, values_of
 from admit.server.errors import answer_errors
@@ -25,7 +25,7 @@ from admit.server.hosts import refuse_unknown_hosts
 from admit.server.https import demand_https
 from admit.server.observing import observe_as_told
 from admit.server.outbox import Outbox
-from admit.server.pages import add_pages
+from admit.server.pages import accounts_of, add_pages
 from admit.server.secret_files import kept_secrets
 from admit.server.settings import ServerSettings, known_settings
 from admit.settings import refuse_unknown_keys
@@ -65,6 +65,10 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     app.config.from_mapping(_defaults(server, values, serves=serves))
     sender = ConsoleSender() if server.dev or (not serves and not _mail_url(values)) else None
     _open(app, server, sender)
+    # A command too: it would look at a memory of its own, and not at that of a worker.
+    refuse_memory_for_many(accounts_of(app).stores)
+    if server.dev and values.get("ADMIT_PUBLIC_URL") is None:
+        accounts_of(app).mailing.follows = True
     accounts = AccountSettings.from_mapping(app.config)
     answer_errors(app, accounts.api_prefix)
     if serves:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from admit import tokens
 from admit.flask.context import the_request
@@ -111,6 +111,8 @@ def set_cookie(  # noqa: PLR0913 -- the parts of one cookie
     max_age: int | None = None,
 ) -> None:
     """Set a cookie with the attributes of all our cookies, under the name in ``settings`` with its prefix."""
+    # Werkzeug knows the attribute from 3.1 on, and CookieSettings asks for that.
+    partitioned: dict[str, Any] = {"partitioned": True} if settings.partitioned else {}
     response.set_cookie(
         cookie_name(settings, request),
         value,
@@ -121,7 +123,7 @@ def set_cookie(  # noqa: PLR0913 -- the parts of one cookie
         secure=not _is_development(request),
         httponly=True,
         samesite=settings.samesite,
-        partitioned=settings.partitioned,
+        **partitioned,
     )
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import signature
 from typing import ClassVar
+
+from werkzeug.http import dump_cookie
 
 from admit.errors import ConfigurationError
 from admit.mail import MailSettings
@@ -59,6 +62,9 @@ class CookieSettings(Settings):
         super().__post_init__()
         if self.samesite not in {"Lax", "Strict", "None"}:
             message = f'{self.key("samesite")} is {self.samesite!r}. Choose "Lax", "Strict" or "None".'
+            raise ConfigurationError(message)
+        if self.partitioned and "partitioned" not in signature(dump_cookie).parameters:
+            message = f"{self.key('partitioned')} is on, and this Werkzeug can't set it. Install Werkzeug 3.1 or later."
             raise ConfigurationError(message)
 
 

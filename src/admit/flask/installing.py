@@ -81,7 +81,7 @@ def _missing(app: Flask, settings: AccountSettings, features: Mapping[str, Featu
     if any(feature.sends_mail for feature in features.values()):
         if public_url(app, settings) is None:
             yield NO_ADDRESS
-        if mail is None and MailSettings.from_mapping(app.config).url is None:
+        if not (mail or MailSettings.from_mapping(app.config).url):
             yield NO_SENDER
 
 

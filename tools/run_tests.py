@@ -54,6 +54,7 @@ LOWEST = (
     *("flask/test_bodies.py", "flask/test_cli.py", "flask/test_metrics.py", "flask/test_pages.py"),
     *("flask/test_session_cookie.py", "flask/test_stored_login.py", "flask/test_unready.py", "server/test_cli.py"),
     *("stores/test_open_store.py", "stores/test_redis.py", "stores/test_sql.py", "stores/test_sql_model.py"),
+    "stores/test_urls.py",
 )
 #: Not those that race or try much at random: they are about our code.
 NOT_LOWEST = " and ".join(

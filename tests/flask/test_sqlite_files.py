@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from admit.errors import ConfigurationError
 from admit.flask import LoginManager
 from admit.flask.sqlite_files import chosen, located
 from admit.flask.state import state_of
@@ -44,13 +45,36 @@ def on_the_command_line(*words: str) -> str:
 
 
 @pytest.mark.parametrize("url", ["sqlite:///app.db", "sqlite+pysqlite:///app.db", "sqlite:///file:app.db?uri=true"])
-def test_n05_one_file_for_flask_and_the_command_line(folder: Path, url: str) -> None:
-    """What the application keeps is what the command finds by the same URL, in the order either came."""
-    on_the_command_line("--db", url, "db", "upgrade")
+@pytest.mark.parametrize("first", ["command", "application"])
+def test_n05_one_file_for_flask_and_the_command_line(folder: Path, url: str, first: str) -> None:
+    """What the application keeps is what the command finds by the same URL, whichever came first."""
+    if first == "command":
+        on_the_command_line("--db", url, "db", "upgrade")
     session = in_flask(folder, url)
     assert session in on_the_command_line("--db", url, "sessions", "list", "ada")
     assert on_the_command_line("--db", url, "sessions", "revoke", "--user", "ada") == "Ended 1 session.\n"
-    assert sorted(path.name for path in folder.iterdir()) == ["instance"]
+    assert len(list(folder.rglob("app.db"))) == 1
+
+
+def test_n05_the_file_of_the_applications_own_tables(folder: Path) -> None:
+    """A file that has other tables is the application's: Admit's go where Flask-SQLAlchemy has put it."""
+    (folder / "app.db").write_bytes(b"")  # as an older Flask-SQLAlchemy left it
+    other = sqlite3.connect(folder / "app.db")
+    other.execute("CREATE TABLE notes (id INTEGER)")
+    other.close()
+    session = in_flask(folder, "sqlite:///app.db")
+    assert (folder / "instance/app.db").is_file()
+    assert session in on_the_command_line("--db", "sqlite:///app.db", "sessions", "list", "ada")
+
+
+def test_n05_a_file_that_cant_be_read_now(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is locked is taken for one with Admit's tables, and a file that is no database is not."""
+    (folder / "instance").mkdir()
+    (folder / "app.db").write_text("no database, but long enough to be looked at as one" * 100)
+    assert located(folder / "instance", "sqlite:///app.db") == f"sqlite:///{folder}/instance/app.db"
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: connect("file:nowhere?mode=ro", uri=True))
+    assert located(folder / "instance", "sqlite:///app.db") == f"sqlite:///{folder}/app.db"
 
 
 def test_n05_sessions_of_their_own_are_in_one_file_too(folder: Path) -> None:
@@ -77,14 +101,15 @@ def test_n05_an_application_may_have_the_default(folder: Path) -> None:
 
 def test_n05_two_files_are_refused(folder: Path) -> None:
     """Where there are two, the command names both and does nothing; a full path says which one is meant."""
-    on_the_command_line("db", "upgrade")
     in_flask(folder, "sqlite:///admit.db")
+    shutil.copy(folder / "instance/admit.db", folder)
     for words in (["--db", "sqlite:///admit.db"], []):
         result = CliRunner().invoke(main, [*words, "sessions", "list", "ada"])
         assert result.exit_code == 1
         assert str(folder / "admit.db") in result.output
         assert str(folder / "instance/admit.db") in result.output
     on_the_command_line("--db", f"sqlite:///{folder}/instance/admit.db", "sessions", "list", "ada")
+    in_flask(folder, "sqlite:///admit.db")
 
 
 @pytest.mark.parametrize(
@@ -102,15 +127,15 @@ def test_n05_two_files_are_refused(folder: Path) -> None:
 )
 def test_n05_other_urls_are_as_they_were(folder: Path, url: str) -> None:
     """What is no relative path of SQLite is left alone, and no folder is made for it."""
-    assert located(folder / "instance", url) == chosen(folder, url, is_default=False) == url
+    assert located(folder / "instance", url) == chosen(folder, url) == url
     assert list(folder.iterdir()) == []
 
 
 def test_n05_what_follows_the_path_stays(folder: Path) -> None:
     """The options behind the path go along."""
-    assert located(folder, "sqlite:///a/b.db?timeout=5") == f"sqlite:///{folder}/a/b.db?timeout=5"
-    for path in (folder / "b.db", folder / "instance/b.db"):
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    with pytest.raises(ConfigurationError, match="two databases"):
-        chosen(folder, "sqlite:///b.db", is_default=True)
+    url = "sqlite:///a/b.db?timeout=5"
+    assert located(folder / "instance", url) == f"sqlite:///{folder}/instance/a/b.db?timeout=5"
+    assert chosen(folder, url) == f"sqlite:///{folder}/a/b.db?timeout=5"
+    (folder / "instance/a").mkdir()
+    (folder / "instance/a/b.db").touch()
+    assert chosen(folder, url) == f"sqlite:///{folder}/instance/a/b.db?timeout=5"

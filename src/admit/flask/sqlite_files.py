@@ -1,12 +1,15 @@
-"""Where the file of a relative URL of SQLite is: below the instance folder, as Flask-SQLAlchemy has it.
+"""Where the file of a relative URL of SQLite is: in an application's instance folder, as Flask-SQLAlchemy has it.
 
-A Flask application and the command ``admit`` are given the same URL, and must mean the same file by it: whoever ends
-sessions in another one is told that there were none.
+A Flask application and the command ``admit`` are given the same URL, and must mean the same file by it: an operator who
+ends sessions in another one reads that there were none. The command has no instance folder and makes its file where it
+runs. So whoever comes second takes the file that has Admit's tables in it.
 """
 
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from admit.errors import ConfigurationError
@@ -14,45 +17,64 @@ from admit.errors import ConfigurationError
 __all__ = ["chosen", "file_of", "located"]
 
 _URL = re.compile(r"(?P<scheme>sqlite(?:\+pysqlite)?:///(?:file:)?)(?P<path>[^?]*)(?P<query>\?.*)?", re.DOTALL)
+_OURS = r"SELECT 1 FROM sqlite_master WHERE name LIKE 'admit\_%' ESCAPE '\' LIMIT 1"
 
 
-def located(folder: Path, url: str) -> str:
-    """Return a URL with its relative path of SQLite below a folder, which is made; any other URL is as it was."""
+def located(instance: Path, url: str) -> str:
+    """Return a URL as an application means it: its relative path of SQLite is made absolute, other URLs stay.
+
+    Args:
+        instance: The instance folder, which is made. The folder above it is where the command ``admit`` runs.
+        url: The URL.
+    """
     parts = _relative(url)
     if parts is None:
         return url
-    folder.mkdir(parents=True, exist_ok=True)
-    return _at(folder, parts)
+    instance.mkdir(parents=True, exist_ok=True)
+    is_of_the_command = _is_ours(instance.parent / parts["path"]) and not _is_ours(instance / parts["path"])
+    return _at(instance.parent if is_of_the_command else instance, parts)
 
 
-def chosen(folder: Path, url: str, *, is_default: bool) -> str:
-    """Return a URL of a command with its relative path of SQLite where the application in a folder has that file.
+def chosen(folder: Path, url: str) -> str:
+    """Return a URL as the command ``admit`` means it: its relative path of SQLite is made absolute.
 
     Args:
-        folder: The folder of the application, in which its instance folder is.
+        folder: Where it runs. The instance folder of an application is in it.
         url: The URL.
-        is_default: Whether nobody has given it. The file is in the folder itself then, unless an application has it.
 
     Raises:
         ConfigurationError: There are two such files, and either may be meant.
     """
-    parts, instance = _relative(url), folder / "instance"
+    parts = _relative(url)
     if parts is None:
         return url
-    is_here, is_there = (folder / parts["path"]).exists(), (instance / parts["path"]).exists()
-    if is_here and is_there:
+    here, there = folder / parts["path"], folder / "instance" / parts["path"]
+    if _is_ours(here) and _is_ours(there):
         message = (
-            f"There are two databases: {folder / parts['path']} and {instance / parts['path']}, which is the one of a "
-            "Flask application. Name the one that you mean by its full path, as in sqlite:////srv/app.db."
+            f"There are two databases: {here}, and {there}, which is the one of a Flask application. "
+            "Name the one that you mean by its full path, as in sqlite:////srv/app.db."
         )
         raise ConfigurationError(message)
-    return _at(folder, parts) if is_here or (is_default and not is_there) else located(instance, url)
+    return _at(folder / "instance" if _is_ours(there) or (there.exists() and not here.exists()) else folder, parts)
 
 
 def file_of(url: str) -> Path | None:
     """Return the file that a URL of SQLite names, or None for a database in memory and any other URL."""
     parts = _parts(url)
     return None if parts is None else Path.cwd() / parts["path"]
+
+
+def _is_ours(file: Path) -> bool:
+    """Tell whether a file is a database with Admit's tables; one that can't be read just now is taken for one."""
+    if not file.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute(_OURS).fetchone() is not None
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _relative(url: str) -> re.Match[str] | None:

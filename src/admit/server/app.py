@@ -58,7 +58,7 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     """
     values = _from_environment() if given is None else dict(given)
     refuse_unknown_keys(values, known_settings())
-    server = _placed(ServerSettings.from_mapping(values), values)
+    server = _placed(ServerSettings.from_mapping(values))
     app = Flask("admit.server", instance_path=str(Path.cwd()))
     _refuse_debugging_in_public(server, is_debugging=server.dev or app.debug)
     own = set(ServerSettings.keys())
@@ -106,11 +106,11 @@ def _from_environment() -> dict[str, Any]:
     return values_of(configuration({}, os.environ, Path(file) if file else None, known_settings()))
 
 
-def _placed(server: ServerSettings, values: Mapping[str, Any]) -> ServerSettings:
+def _placed(server: ServerSettings) -> ServerSettings:
     """Return the settings with the files of SQLite where a Flask application in this folder has them."""
-    here, is_default = Path.cwd(), values.get("ADMIT_DB") is None
-    sessions = None if server.sessions is None else chosen(here, server.sessions, is_default=False)
-    return replace(server, db=chosen(here, server.db, is_default=is_default), sessions=sessions)
+    here = Path.cwd()
+    sessions = None if server.sessions is None else chosen(here, server.sessions)
+    return replace(server, db=chosen(here, server.db), sessions=sessions)
 
 
 def _refuse_debugging_in_public(server: ServerSettings, *, is_debugging: bool) -> None:

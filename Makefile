@@ -44,6 +44,6 @@ screenshots:  ## Take the pictures of the pages for the documentation, with Chro
 	@python3 tools/environment.py dev
 	@.venv/dev/bin/python tools/screenshots.py
 
-lock:  ## Pin the newest versions of what requirements/*.in name.
+lock:  ## Pin the versions of what requirements/*.in name.
 	@python3 tools/environment.py dev
 	@.venv/dev/bin/python tools/lock.py

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +41,23 @@ def test_name(user_agent: str | None, name: str) -> None:
 def test_any_text_has_a_short_name(user_agent: str) -> None:
     """Whatever a client calls itself gives a name that is not empty and not long."""
     assert 0 < len(name_of(user_agent)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("browser", "system", "name"),
+    [
+        ("Firefox", "Windows", "Firefox on Windows"),
+        ("Firefox", "Other", "Firefox"),
+        ("Other", "Linux", "Linux"),
+        ("Other", "Other", "robot"),
+    ],
+)
+def test_u12_names_by_an_older_ua_parser(browser: str, system: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ua-parser offered before 1.0 will do: it says "Other" where it knows nothing."""
+    old: Any = ModuleType("ua_parser")
+    old.user_agent_parser = ModuleType("ua_parser.user_agent_parser")
+    old.user_agent_parser.ParseUserAgent = lambda _: {"family": browser}
+    old.user_agent_parser.ParseOS = lambda _: {"family": system}
+    monkeypatch.setitem(sys.modules, "ua_parser", old)
+    monkeypatch.setitem(sys.modules, "ua_parser.user_agent_parser", old.user_agent_parser)
+    assert name_of(f"robot/1.0 ({browser} {system})") == name

@@ -1,4 +1,4 @@
-"""Pin the newest versions of what ``requirements/*.in`` name, with hashes and without addresses."""
+"""Pin what ``requirements/*.in`` name, with hashes and without addresses: the newest versions, and once the lowest."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def main() -> None:
     extras = ("--extra", "server", "--extra", "postgres", "--extra", "redis", "pyproject.toml")
     _lock("deploy", "--strip-extras", "--constraint", str(dev), *extras)
     _lock("build", "--strip-extras", "--constraint", str(dev))
+    # The lowest versions that are allowed, of all that is.
+    lowest = ("--resolution", "lowest-direct", "--all-extras", "pyproject.toml")
+    _lock("lowest", "--no-strip-extras", *lowest)
     # Programs of others, which need older versions of some packages than we have.
     _lock("adopting", "--strip-extras")
 

@@ -1,8 +1,9 @@
 """What ``make test`` does: system packages, checks, then the tests on every Python that is here.
 
 The Python that runs this, the oldest of them, runs everything, with coverage: what takes long and says the same on
-every Python in runs of its own, beside the rest. The others run what may differ. Two runs go at a time, since a run
-takes one core for most of its time. The output ends with a closing line of pytest.
+every Python in runs of its own, beside the rest. The others run what may differ, and so does a run on the lowest
+versions that pyproject.toml allows. Two runs go at a time, since a run takes one core for most of its time. The output
+ends with a closing line of pytest.
 """
 
 from __future__ import annotations
@@ -46,6 +47,19 @@ SAME = (
 PARSED = {"test_parsing.py", "test_wire.py"}
 #: What the Pythons between the oldest and the newest leave to those two.
 OUTER = ("features/*/test_*.py", "flask/test_*.py", "fuzz/test_*.py", "server/test_*.py", "stores/test_*.py")
+#: What may differ with the versions of what we build on: forms, cookies, templates, types of input, tables and drivers.
+LOWEST = (
+    *("architecture/test_versions.py", "test_device_names.py", "test_foreign_hashes.py"),
+    *("features/password/test_password.py", "features/registration/test_registration.py"),
+    *("flask/test_bodies.py", "flask/test_cli.py", "flask/test_metrics.py", "flask/test_pages.py"),
+    *("flask/test_session_cookie.py", "flask/test_stored_login.py", "flask/test_unready.py", "server/test_cli.py"),
+    *("stores/test_open_store.py", "stores/test_redis.py", "stores/test_sql.py", "stores/test_sql_model.py"),
+    "stores/test_urls.py",
+)
+#: Not those that race or try much at random: they are about our code.
+NOT_LOWEST = " and ".join(
+    f"not {word}" for word in ("processes", "threads", "what_memory_does", "kill", "child", "every")
+)
 #: How many runs there are at a time.
 LANES = 2
 #: Where Debian keeps programs that are not on the path.
@@ -82,9 +96,10 @@ def main() -> None:
     missing = install_programs()
     with ThreadPoolExecutor(max_workers=1) as beside:
         making = beside.submit(environments_of, [version for version in pythons.SUPPORTED if version != HERE])
+        making_lowest = beside.submit(environment.make, "lowest", "lowest", sys.executable)
         check()
-    others = making.result()
-    first, *rest = planned(others)
+    others, lowest = making.result(), making_lowest.result()
+    first, *rest = planned(others, lowest)
     coverage("erase")
     print(f"== tests on Python {HERE}; on others beside it: {', '.join(others) or 'none'}", flush=True)
     with ThreadPoolExecutor(max_workers=LANES) as lanes:
@@ -102,8 +117,13 @@ def main() -> None:
             sys.exit(code)
 
 
-def planned(others: dict[str, Path]) -> list[Run]:
-    """Return the runs, those that take longest first."""
+def planned(others: dict[str, Path], lowest: Path) -> list[Run]:
+    """Return the runs, those that take longest first.
+
+    Args:
+        others: The environments of the other Pythons.
+        lowest: That of this Python with the lowest versions that pyproject.toml allows.
+    """
     apart = " and ".join(f"not {mark}" for lot in ONCE for mark in lot)
     here = Path(sys.executable)
     lots = [Run(f"Python {HERE}, {' and '.join(lot)}", here, ["-m", " or ".join(lot)], lot[0]) for lot in ONCE]
@@ -111,7 +131,8 @@ def planned(others: dict[str, Path]) -> list[Run]:
         Run(f"Python {version}", python, ["-m", apart, *left_out(SAME if version == max(others) else SAME + OUTER)])
         for version, python in sorted(others.items(), reverse=True)
     ]
-    return [Run(f"Python {HERE}", here, ["-m", apart, *sys.argv[1:]], "core"), *runs[:1], *lots, *runs[1:]]
+    oldest = Run("the lowest versions", lowest, [*(f"tests/{name}" for name in LOWEST), "-k", NOT_LOWEST])
+    return [Run(f"Python {HERE}", here, ["-m", apart, *sys.argv[1:]], "core"), *runs[:1], *lots, *runs[1:], oldest]
 
 
 def left_out(patterns: tuple[str, ...]) -> list[str]:

@@ -233,7 +233,7 @@ def sender_of(source: Source, settings: MailSettings | None = None) -> Sender:
 
 def _named(url: str, settings: MailSettings) -> Sender:
     scheme = url.partition(":")[0].lower()
-    if scheme == "console":
+    if url.lower() in {"console:", "console://"}:
         return ConsoleSender()
     if scheme not in {"smtp", "smtps"}:
         message = f"This URL names no way to send mails. Give one of these forms: {_FORMS}."

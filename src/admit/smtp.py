@@ -199,11 +199,11 @@ def sender_at(url: str, settings: MailSettings) -> SmtpSender:
 def _split(url: str) -> tuple[SplitResult, str, int]:
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
+        port = _PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         parts, port = urlsplit(""), 0
     # A password with a slash in it ends the host, as far as a URL goes.
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
+    if parts.scheme not in _PORTS or not parts.hostname or not port or parts.path not in {"", "/"} or parts.fragment:
         # Outside of the except: Python's own error, which quotes the URL, is not to be shown along with this one.
         message = "The URL of the mail server can't be read. Percent-encode what is special in user and password."
         raise ConfigurationError(message)

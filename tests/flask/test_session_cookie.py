@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from inspect import signature
 from typing import Any
 
 import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.http import dump_cookie
 
 from admit.errors import ConfigurationError
-from admit.flask import LoginManager, UserMixin, login_user, logout_user
+from admit.flask import LoginManager, UserMixin, login_user, logout_user, settings
 from admit.flask.session_cookie import _is_development
 
 User = type("User", (UserMixin,), {"id": "ada"})
@@ -84,16 +86,26 @@ def test_without_a_host_the_servers_name_counts() -> None:
 
 
 def test_settings() -> None:
-    """Name, domain, SameSite and Partitioned are settings; a domain rules out the prefix __Host-."""
+    """Name, domain and SameSite are settings; a domain rules out the prefix __Host-."""
     line = cookies(
         "https://app.site.example",
         ADMIT_COOKIE_NAME="mine",
         ADMIT_COOKIE_DOMAIN="site.example",
         ADMIT_COOKIE_SAMESITE="Strict",
-        ADMIT_COOKIE_PARTITIONED=True,
     )
     assert line.startswith("__Secure-mine=")
-    assert {"Domain=site.example", "SameSite=Strict", "Partitioned", "Secure"} <= set(line.split("; "))
+    assert {"Domain=site.example", "SameSite=Strict", "Secure"} <= set(line.split("; "))
+    assert "Partitioned" not in line
+
+
+def test_u12_partitioned_is_a_setting_of_werkzeug_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitioned is a setting from Werkzeug 3.1 on; with an older one, it is refused when the application starts."""
+    if "partitioned" in signature(dump_cookie).parameters:
+        line = cookies("https://app.site.example", ADMIT_COOKIE_PARTITIONED=True)
+        assert "Partitioned" in line.split("; ")
+    monkeypatch.setattr(settings, "dump_cookie", lambda key, value: "")
+    with pytest.raises(ConfigurationError, match=r"ADMIT_COOKIE_PARTITIONED is on.*Install Werkzeug 3\.1"):
+        cookies("https://app.site.example", ADMIT_COOKIE_PARTITIONED=True)
 
 
 @pytest.mark.parametrize(

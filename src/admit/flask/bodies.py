@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Never
 
 import msgspec
+from werkzeug.wsgi import get_input_stream
 
 from admit.errors import BodyTooLarge, InvalidInput, MalformedBody, Text, UnsupportedBody
 from admit.flask.headers import charset, header, media_type
@@ -73,7 +74,9 @@ def read_form(request: Request) -> dict[str, str]:
         if request.content_length:
             raise UnsupportedBody
         return {}
-    request.max_content_length = request.max_form_memory_size = LARGEST_BODY
+    # In place of request.max_content_length, which can't be set before Flask 3.1.
+    vars(request)["stream"] = get_input_stream(request.environ, max_content_length=LARGEST_BODY)
+    request.max_form_memory_size = LARGEST_BODY
     request.max_form_parts = _MOST_FIELDS
     fields = request.form.to_dict(flat=False)
     _refuse_number(len(fields))

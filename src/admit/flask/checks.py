@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from admit.findings import error, note, ok, warning
 from admit.flask.cookie_checks import cookie_findings
 from admit.flask.development import is_loopback
+from admit.flask.mailing import Unsent
 from admit.flask.starting import HOW_TO_MAKE_ONE, weakness_of
 from admit.mail import ConsoleSender
 from admit.stores import is_in_memory
@@ -123,15 +124,17 @@ def _addresses(facts: Facts) -> Iterator[Finding]:
                 f"ADMIT_TRUSTED_ORIGINS has {origin}: whoever is in between can send what changes something.",
                 "Serve that site by https, or take it out.",
             )
-    if facts.sends_mail and isinstance(facts.sender, ConsoleSender):
-        sentence = "Mails are printed instead of sent."
+    if facts.sends_mail and isinstance(facts.sender, ConsoleSender | Unsent):
+        sentence = "Mails are not sent." if isinstance(facts.sender, Unsent) else "Mails are printed instead of sent."
         advice = 'Set ADMIT_MAIL_URL, as in "smtp://user:password@mail.example:587".'
         yield _elsewhere(facts)("mail", sentence, advice)
 
 
 def _public_url(facts: Facts) -> Finding:
-    url = facts.public_url or ""
+    url = facts.public_url
     advice = 'Set ADMIT_PUBLIC_URL to the address of this site, as in "https://app.example".'
+    if url is None:
+        return error("https", "The address of this site is not set, so that mails would have links to nowhere.", advice)
     if is_loopback(urlsplit(url).netloc):
         sentence = f"The address of this site is {url}, so that links in mails lead to the reader's own machine."
         return _elsewhere(facts)("public_url", sentence, advice)

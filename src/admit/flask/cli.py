@@ -12,7 +12,8 @@ from admit import tokens
 from admit.flask.current import active_login_manager
 from admit.flask.doctor import doctor
 from admit.flask.event_commands import EVENT_COLUMNS, event_row, event_store, events_commands
-from admit.flask.printing import as_json, moment, plain, print_row, print_rows, store_trouble_said
+from admit.flask.naming import account_store, empty_if_unknown, subject_named
+from admit.flask.printing import as_json, legible, moment, plain, print_row, print_rows, store_trouble_said
 from admit.flask.purging import in_batches, purge, purged_rows
 from admit.flask.sessions import UserSession
 from admit.flask.settings import ALL_SETTINGS
@@ -57,16 +58,16 @@ class TakesIds(click.Command):
 def list_sessions(user: str, *, json: bool) -> None:
     """List the living sessions of USER, the latest first.
 
-    USER is what the user's get_id() returns.
+    USER is an id, an email address or a user name. Without accounts it is what the user's get_id() returns.
     """
-    with store_trouble_said():
-        found = [UserSession(session, _gate()) for session in reversed(_gate().sessions_of(user))]
+    with store_trouble_said(), empty_if_unknown(json=json):
+        found = [UserSession(session, _gate()) for session in reversed(_gate().sessions_of(_subject(user)))]
     print_rows(map(_row, found), _COLUMNS, json=json, nothing=f"{user} has no session.")
 
 
 @sessions_commands.command("revoke", cls=TakesIds)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--user", help="End all sessions of this user.")
+@click.option("--user", help="End all sessions of this user: an id, an email address or a user name.")
 @click.option("--by", default="operator", show_default=True, help="Who ends them, for the record.")
 def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
     """End the sessions with these IDs, or all sessions of a user.
@@ -77,9 +78,12 @@ def revoke_sessions(ids: tuple[str, ...], user: str | None, by: str) -> None:
         message = "Nothing to end. Name session IDs, or a user by --user."
         raise click.UsageError(message)
     with store_trouble_said():
+        subject = None if user is None else _subject(user)  # before anything ends
         named = sum(_gate().revoke(session_id, by=by) for session_id in ids)
-        others = _gate().revoke_all(user, by=by) if user is not None else 0
+        others = 0 if subject is None else _gate().revoke_all(subject, by=by)
     click.echo(f"Ended {_sessions(named + others)}.")
+    if user is not None and not others:
+        click.echo(_nothing_of(user))
     missing = len(ids) - named
     if missing:
         message = f"{_sessions(missing)} had ended before, or never {'was' if missing == 1 else 'were'}."
@@ -188,6 +192,15 @@ def _row(session: UserSession) -> dict[str, Any]:
         "created_at": session.created_at,
         "expires_at": session.expires_at,
     }
+
+
+def _subject(user: str) -> str:
+    return subject_named(user, is_known=lambda subject: bool(_gate().sessions_of(subject)))
+
+
+def _nothing_of(user: str) -> str:
+    advice = "" if account_store() else " Without accounts, a user is named by what get_id() returns."
+    return legible(f"No session of {user} was found.{advice}")
 
 
 def _sessions(count: int) -> str:

@@ -8,26 +8,43 @@ the ``Host`` header unless it is told otherwise.
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from flask import has_app_context
+from flask import has_app_context, has_request_context
 
-from admit.flask.context import application
+from admit.flask.context import application, the_request
+from admit.flask.headers import header
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Request
 
     from admit.flask.settings import AccountSettings
 
-__all__ = ["is_development", "is_here", "is_loopback", "may_be_plain", "note_site", "warn_of_plain_cookies"]
+__all__ = [
+    "address_served",
+    "is_development",
+    "is_here",
+    "is_loopback",
+    "may_be_plain",
+    "note_site",
+    "warn_of_plain_cookies",
+]
 
 Site = Literal["here", "elsewhere"]
 
 _SITE = "admit_site"
 _WARNED = "admit_warned_of_plain_cookies"
+
+#: A name or an address, without anything that a URL would read otherwise.
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+#: Where a server listens that listens everywhere.
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 -- nothing is bound here
+#: Where Werkzeug's test client says that it is: no server answers there.
+_TEST_CLIENT = "localhost"
 
 _logger = logging.getLogger("admit.flask")
 
@@ -78,6 +95,32 @@ def is_loopback(host: str) -> bool:
         return ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def address_served() -> str | None:
+    """Return the address at which the server of this request is reached on this machine, without a slash at the end.
+
+    For development only. The Host header counts if it names this very machine, so that a link leads to the browser
+    that asked: for cookies, ``localhost`` and ``127.0.0.1`` are two sites. Any other name may be an attacker's.
+    """
+    if not has_request_context():
+        return None
+    request = the_request()
+    host = header(request, "Host") or ""
+    if not _HOST.fullmatch(host) or not is_loopback(host):
+        host = _listening(request)
+    elif application().testing and host == _TEST_CLIENT:
+        return None
+    return f"{request.scheme}://{host}{request.root_path.rstrip('/')}"
+
+
+def _listening(request: Request) -> str:
+    """Return where the server says that it listens."""
+    name, port = request.server or ("", None)
+    if name in _EVERYWHERE:
+        name = "127.0.0.1"
+    host = f"[{name}]" if ":" in name else name
+    return host if port is None else f"{host}:{port}"
 
 
 def _site(app: Flask, public_url: str | None) -> Site | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from flask.cli import AppGroup
 
-from admit import chain, identifiers, tokens
+from admit import chain, tokens
 from admit.chain import Flaw
+from admit.flask.naming import empty_if_unknown, subject_named
 from admit.flask.printing import as_json, print_row, print_rows, store_trouble_said
 from admit.flask.state import state_now
 
@@ -34,16 +35,16 @@ _FOUND = {
 
 
 @events_commands.command("list")
-@click.option("--subject", metavar="USER", help="Only those about USER: an id, a mail address or a user name.")
+@click.option("--subject", metavar="USER", help="Only those about USER: an id, an email address or a user name.")
 @click.option("--session", metavar="ID", help="Only those of the session with this ID.")
 @click.option("--before", type=click.IntRange(1), help="Only those with a lower number than this one.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many at most.")
 @as_json
 def list_events(*, subject: str | None, session: str | None, before: int | None, limit: int, json: bool) -> None:
     """List what was recorded, the latest first."""
-    narrowed = None if subject is None else _subject(subject)
     session_hash = None if session is None else tokens.short_hash(session)
-    with store_trouble_said():
+    with store_trouble_said(), empty_if_unknown(json=json):
+        narrowed = None if subject is None else _subject(subject)
         found = _store().list_events(subject=narrowed, session=session_hash, before=before, limit=limit)
     print_rows(map(event_row, found), EVENT_COLUMNS, json=json, nothing="Nothing is recorded.")
 
@@ -82,7 +83,7 @@ def verify(ctx: click.Context, *, heads: tuple[str, ...], batch: int, json: bool
 @click.confirmation_option(prompt="What is erased can't be had back. Go on?")
 @as_json
 def erase(subject: str, *, json: bool) -> None:
-    """Forget all that is personal in the records about USER: an id, a mail address or a user name.
+    """Forget all that is personal in the records about USER: an id, an email address or a user name.
 
     Their places in the chain stay, so that it can still be verified.
     """
@@ -127,12 +128,8 @@ def _store() -> EventStore:
 
 
 def _subject(name: str) -> str:
-    """Return the id of the account that is meant; what is no account's name may be the subject of old records."""
-    accounts = state_now().keeper.accounts
-    if accounts is None or accounts.store.get_account(name) is not None:
-        return name
-    account = accounts.store.find_account(identifiers.key_of(name) or "")
-    return name if account is None else account.id
+    """Return the subject that is meant; there may be records about accounts that are gone."""
+    return subject_named(name, is_known=lambda subject: bool(_store().list_events(subject=subject, limit=1)))
 
 
 def _hash(text: str) -> bytes:

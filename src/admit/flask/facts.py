@@ -103,7 +103,7 @@ def facts_of(app: Flask) -> Facts:
                 "accounts": keeper.accounts.settings,
                 "features": keeper.accounts.features,
                 "throttle": ThrottleSettings.from_mapping(config),
-                "public_url": keeper.accounts.mailing.base,
+                "public_url": keeper.accounts.mailing.stated,
                 "sender": keeper.accounts.mailing.sender,
             }
     return Facts(

@@ -11,18 +11,19 @@ from admit.feature import way_in
 from admit.flask.accounts import Accounts
 from admit.flask.blueprint import mount
 from admit.flask.development import is_development
-from admit.flask.mailing import Mailing, public_url
+from admit.flask.mailing import DEVELOPMENT, NO_ADDRESS, NO_SENDER, Mailing, Unsent, public_url
 from admit.flask.pages import Pages
 from admit.flask.proxies import Proxies
 from admit.flask.settings import AccountSettings
 from admit.flask.starting import refuse_memory_for_many, refuse_weak_secrets
 from admit.flask.state import state_of
 from admit.flask.trying import mount_description
+from admit.flask.unready import is_command, refuse_to_serve
 from admit.mail import MailSettings, sender_of
 from admit.throttle import ThrottleSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from flask import Flask
@@ -52,9 +53,10 @@ def install(  # noqa: PLR0913 -- what accounts are made of
         lacking = feature.missing(features)
         if lacking is not None:
             raise ConfigurationError(lacking)
-    refuse_weak_secrets(app)
-    refuse_memory_for_many(stores)
     settings = AccountSettings.from_mapping(app.config)
+    if not is_command():
+        refuse_memory_for_many(stores)
+    refuse_to_serve(app, list(_missing(app, settings, features, mail)))
     if settings.proxies:
         app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     mailing = _mailing(app, settings, features, mail)
@@ -70,19 +72,28 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     return accounts
 
 
+def _missing(app: Flask, settings: AccountSettings, features: Mapping[str, Feature], mail: Any) -> Iterator[str]:
+    """Return what an application lacks to be served: what is wrong, and what to do."""
+    try:
+        refuse_weak_secrets(app)
+    except ConfigurationError as problem:
+        yield str(problem)
+    if any(feature.sends_mail for feature in features.values()):
+        if public_url(app, settings) is None:
+            yield NO_ADDRESS
+        if not (mail or MailSettings.from_mapping(app.config).url):
+            yield NO_SENDER
+
+
 def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Feature], mail: Any) -> Mailing:
     does_with_less = is_development(app) or not any(feature.sends_mail for feature in features.values())
-    base = public_url(app, settings, is_development=does_with_less)
-    mail_settings = MailSettings.from_mapping(app.config)
-    source = mail or mail_settings.url
-    if source is None and not does_with_less:
-        message = (
-            "There are features that send mails, and nobody who sends them. "
-            'Set ADMIT_MAIL_URL, as in "smtp://user:password@mail.example:587".'
-        )
-        raise ConfigurationError(message)
-    name = settings.site_name or str(urlsplit(base).hostname)
-    return Mailing(app, sender_of(source or "console:", mail_settings), base=base, site_name=name)
+    base, mail_settings = public_url(app, settings), MailSettings.from_mapping(app.config)
+    follows = base is None and is_development(app)
+    if base is None and does_with_less:
+        base = DEVELOPMENT
+    source = mail or mail_settings.url or ("console:" if does_with_less else Unsent())
+    name = settings.site_name or urlsplit(base or DEVELOPMENT).hostname or app.name
+    return Mailing(app, sender_of(source, mail_settings), base=base, site_name=name, follows=follows)
 
 
 def _send_the_refused_to_our_pages(app: Flask, accounts: Accounts) -> None:

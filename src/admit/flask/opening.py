@@ -20,6 +20,7 @@ from admit.flask.clients import present_client
 from admit.flask.gone_users import end_sessions_of_gone_users
 from admit.flask.session_interface import watch_sessions
 from admit.flask.settings import CookieSettings, StoreSettings
+from admit.flask.sqlite_files import located
 from admit.flask.standing import is_active_user
 from admit.flask.state import close_with
 from admit.flask.stored_login import StoredLogin
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["gate_for", "keep_in_store", "open_for"]
 
 _logger = logging.getLogger("admit.flask")
-_RELATIVE = "sqlite:///"
 
 
 def keep_in_store(  # noqa: PLR0913 -- what a login manager is told
@@ -185,13 +185,4 @@ def _source(app: Flask, source: Any) -> Any:
     if hasattr(cast("type[object]", type(source)), "engine") and hasattr(source, "init_app"):
         with app.app_context():
             return source.engine
-    return _located(app, source) if isinstance(source, str) else source
-
-
-def _located(app: Flask, url: str) -> str:
-    path = url.removeprefix(_RELATIVE)
-    if path == url or path.startswith(("/", ":memory:", "file:")) or not path:
-        return url
-    folder = Path(app.instance_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"{_RELATIVE}{folder / path}"
+    return located(Path(app.instance_path), source) if isinstance(source, str) else source

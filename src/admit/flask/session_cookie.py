@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from admit import tokens
 from admit.flask.context import application, the_request
 from admit.flask.development import is_loopback, may_be_plain, warn_of_plain_cookies
 from admit.flask.headers import bearer, cookie_values, host, host_sent, is_direct, is_http, says_https
+from admit.flask.settings import knows_partitioned
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -137,8 +138,13 @@ def set_cookie(  # noqa: PLR0913 -- the parts of one cookie
     set_one = partial(response.set_cookie, name, path="/", secure=secure, httponly=True, samesite=settings.samesite)
     # First: a browser that does not know Partitioned takes the two for one cookie, and the last header counts.
     for domain, partitioned in _other_places(name, settings, request):
-        set_one("", max_age=0, domain=domain, partitioned=partitioned)
-    set_one(value, expires=until, max_age=max_age, domain=settings.domain, partitioned=settings.partitioned)
+        set_one("", max_age=0, domain=domain, **_partitioned(partitioned))
+    set_one(value, expires=until, max_age=max_age, domain=settings.domain, **_partitioned(settings.partitioned))
+
+
+def _partitioned(wanted: bool) -> dict[str, Any]:  # noqa: FBT001 -- its value is the argument's
+    """Return the argument of Werkzeug that sets ``Partitioned``, which older ones don't have."""
+    return {"partitioned": True} if wanted else {}
 
 
 def _other_places(name: str, settings: CookieSettings, request: Request) -> list[tuple[str | None, bool]]:
@@ -147,7 +153,8 @@ def _other_places(name: str, settings: CookieSettings, request: Request) -> list
     if len(sent) > 1:
         _warn_of_two_cookies(name)
         domains = [None] if name.startswith("__Host-") else [None, *_domains(host(request))]
-        found = [(domain, partitioned) for domain in domains for partitioned in (False, True)]
+        kinds = (False, True) if knows_partitioned() else (False,)
+        found = [(domain, partitioned) for domain in domains for partitioned in kinds]
     else:
         # The one that was sent may be from before ADMIT_COOKIE_PARTITIONED was turned on.
         found = [(settings.domain, False)] if sent and settings.partitioned else []

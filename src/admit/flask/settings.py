@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import signature
 from typing import ClassVar
+
+from werkzeug.http import dump_cookie
 
 from admit.errors import ConfigurationError
 from admit.mail import MailSettings
 from admit.settings import SessionSettings, Settings, setting
 from admit.throttle import ThrottleSettings
 
-__all__ = ["ALL_SETTINGS", "AccountSettings", "CookieSettings", "FlaskSettings", "MetricsSettings", "StoreSettings"]
+__all__ = [
+    "ALL_SETTINGS",
+    "AccountSettings",
+    "CookieSettings",
+    "FlaskSettings",
+    "MetricsSettings",
+    "StoreSettings",
+    "knows_partitioned",
+]
 
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 # An application may be mounted below a path. Nothing in it is encoded, and no part is empty or climbs.
@@ -59,6 +70,9 @@ class CookieSettings(Settings):
         super().__post_init__()
         if self.samesite not in {"Lax", "Strict", "None"}:
             message = f'{self.key("samesite")} is {self.samesite!r}. Choose "Lax", "Strict" or "None".'
+            raise ConfigurationError(message)
+        if self.partitioned and not knows_partitioned():
+            message = f"{self.key('partitioned')} is on, and this Werkzeug can't set it. Install Werkzeug 3.1 or later."
             raise ConfigurationError(message)
 
 
@@ -168,3 +182,8 @@ ALL_SETTINGS: tuple[type[Settings], ...] = (
     ThrottleSettings,
     MetricsSettings,
 )
+
+
+def knows_partitioned() -> bool:
+    """Tell whether this Werkzeug can set ``Partitioned``; 3.1 and later do."""
+    return "partitioned" in signature(dump_cookie).parameters

@@ -16,6 +16,7 @@ from admit.adopting import SharingKeys
 from admit.background import BackgroundSender
 from admit.errors import StoreError
 from admit.findings import error, note, ok, warning
+from admit.flask.mailing import Unsent
 from admit.flask.store_health import health_findings
 from admit.mail import ConsoleSender, Greeting
 from admit.store import Announcing, Listening
@@ -248,7 +249,7 @@ def _push(store: Any, now: datetime, advice: str) -> Iterator[Finding]:
 
 def _mail(sender: Any) -> Iterator[Finding]:
     sender = sender.sender if isinstance(sender, BackgroundSender) else sender
-    if isinstance(sender, ConsoleSender):
+    if isinstance(sender, ConsoleSender | Unsent):
         return  # which is said elsewhere
     if not isinstance(sender, Greeting):
         sentence = f"Whether {type(sender).__name__} could send a mail can't be asked."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from admit.flask import LoginManager
 from admit.flask.accounts import by_name
 from admit.flask.development import is_loopback as is_loopback_address
 from admit.flask.settings import AccountSettings
-from admit.flask.starting import refuse_weak_secret
+from admit.flask.sqlite_files import chosen, file_of
+from admit.flask.starting import refuse_memory_for_many, refuse_weak_secret
 from admit.mail import ConsoleSender, MailSettings
 from admit.server.configuration import CONFIG, configuration, values_of
 from admit.server.errors import answer_errors
@@ -25,7 +27,7 @@ from admit.server.hosts import refuse_unknown_hosts
 from admit.server.https import demand_https
 from admit.server.observing import observe_as_told
 from admit.server.outbox import Outbox
-from admit.server.pages import add_pages
+from admit.server.pages import accounts_of, add_pages
 from admit.server.secret_files import kept_secrets
 from admit.server.settings import ServerSettings, known_settings
 from admit.settings import refuse_unknown_keys
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTBOX", "create_app", "has_public_url", "is_loopback"]
 
-_SQLITE = "sqlite:///"
 #: Where the application notes the address of its outbox, with the key that it takes.
 OUTBOX = "admit_outbox"
 
@@ -57,7 +58,7 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     """
     values = _from_environment() if given is None else dict(given)
     refuse_unknown_keys(values, known_settings())
-    server = ServerSettings.from_mapping(values)
+    server = _placed(ServerSettings.from_mapping(values))
     app = Flask("admit.server", instance_path=str(Path.cwd()))
     _refuse_debugging_in_public(server, is_debugging=server.dev or app.debug)
     own = set(ServerSettings.keys())
@@ -65,6 +66,10 @@ def create_app(given: Mapping[str, Any] | None = None, *, serves: bool = True) -
     app.config.from_mapping(_defaults(server, values, serves=serves))
     sender = ConsoleSender() if server.dev or (not serves and not _mail_url(values)) else None
     _open(app, server, sender)
+    # A command too: it would look at a memory of its own, and not at that of a worker.
+    refuse_memory_for_many(accounts_of(app).stores)
+    if server.dev and values.get("ADMIT_PUBLIC_URL") is None:
+        accounts_of(app).mailing.follows = True
     accounts = AccountSettings.from_mapping(app.config)
     answer_errors(app, accounts.api_prefix)
     if serves:
@@ -99,6 +104,13 @@ def has_public_url(values: Mapping[str, Any]) -> bool:
 def _from_environment() -> dict[str, Any]:
     file = os.environ.get(CONFIG)
     return values_of(configuration({}, os.environ, Path(file) if file else None, known_settings()))
+
+
+def _placed(server: ServerSettings) -> ServerSettings:
+    """Return the settings with the files of SQLite where a Flask application in this folder has them."""
+    here = Path.cwd()
+    sessions = None if server.sessions is None else chosen(here, server.sessions)
+    return replace(server, db=chosen(here, server.db), sessions=sessions)
 
 
 def _refuse_debugging_in_public(server: ServerSettings, *, is_debugging: bool) -> None:
@@ -149,11 +161,9 @@ def _secrets(server: ServerSettings) -> list[str]:
     if server.secret_key is not None:
         refuse_weak_secret(ServerSettings.key("secret_key"), server.secret_key)
         return [server.secret_key, *server.secret_key_fallbacks]
-    if not server.db.startswith(_SQLITE):
-        # Another machine that serves from the same database would have another one.
-        return []
-    path = server.db.removeprefix(_SQLITE).partition("?")[0]
-    kept = kept_secrets(Path.cwd() / f"{path}.secret") if path and path != ":memory:" else []
+    file = file_of(server.db)
+    # Another machine that serves from the same database of a server would have another one.
+    kept = [] if file is None else kept_secrets(file.with_name(f"{file.name}.secret"))
     return kept and [*kept, *server.secret_key_fallbacks]
 
 

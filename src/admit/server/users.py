@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from flask.cli import AppGroup
 
-from admit import identifiers
 from admit.errors import IdentifierTaken
 from admit.flask.context import application
+from admit.flask.naming import account_named
 from admit.flask.printing import as_json, print_row, print_rows
 from admit.operations import create_account, lock_account, new_account, unlock_account
 from admit.server.app import has_public_url
@@ -75,9 +75,9 @@ def list_users(*, limit: int, json: bool) -> None:
 @click.argument("user")
 @as_json
 def show_user(user: str, *, json: bool) -> None:
-    """Show the account of USER: an id, a mail address or a user name."""
+    """Show the account of USER: an id, an email address or a user name."""
     accounts = _accounts()
-    account = _account(accounts, user)
+    account = account_named(accounts.store, user)
     kinds = sorted({one.kind for one in accounts.credentials.list_credentials(account.id)})
     sessions = len(accounts.keeper.gate.sessions_of(account.id))
     print_row({**_row(account), "verified": account.is_verified, "credentials": kinds, "sessions": sessions}, json=json)
@@ -88,12 +88,12 @@ def show_user(user: str, *, json: bool) -> None:
 @click.option("--by", default=_BY, show_default=True, help="Who does it, for the record.")
 @as_json
 def lock_user(user: str, *, by: str, json: bool) -> None:
-    """Lock the account of USER: an id, a mail address or a user name.
+    """Lock the account of USER: an id, an email address or a user name.
 
     Nobody can log in to it, and whoever is logged in is out at the next request.
     """
     accounts = _accounts()
-    account = _account(accounts, user)
+    account = account_named(accounts.store, user)
     ended = lock_account(accounts.keeper.gate, accounts.store, account.id, at=accounts.now(), by=by)
     sessions = "1 session" if ended == 1 else f"{ended} sessions"
     print_row({"id": account.id, "ended": ended}, f"{account.label} is locked; {sessions} ended.", json=json)
@@ -106,10 +106,10 @@ def lock_user(user: str, *, by: str, json: bool) -> None:
 def unlock_user(user: str, *, by: str, json: bool) -> None:
     """Let the owner of a locked account log in again.
 
-    USER is an id, a mail address or a user name.
+    USER is an id, an email address or a user name.
     """
     accounts = _accounts()
-    account = _account(accounts, user)
+    account = account_named(accounts.store, user)
     unlock_account(accounts.keeper.gate, accounts.store, account.id, at=accounts.now(), by=by)
     print_row({"id": account.id}, f"{account.label} is open again.", json=json)
 
@@ -137,15 +137,6 @@ def invite_user(*, json: bool) -> None:
 
 def _accounts() -> Accounts:
     return accounts_of(application())
-
-
-def _account(accounts: Accounts, name: str) -> Account:
-    # An id first: a user name may look like one, and must not stand for somebody else's account.
-    found = accounts.store.get_account(name) or accounts.store.find_account(identifiers.key_of(name) or "")
-    if found is None:
-        message = f"There is no account {name!r}. The command 'admit user list' shows those that there are."
-        raise click.ClickException(message)
-    return found
 
 
 def _taken(*names: str) -> click.ClickException:

@@ -34,6 +34,9 @@ def open_store(source: Any, **options: Any) -> SessionStore:
         return _opened(source, options)
     scheme = source.partition(":")[0]
     if scheme == "memory":
+        if source not in {"memory:", "memory://"}:
+            message = "A store in memory has no options. Write memory: and nothing behind it."
+            raise errors.ConfigurationError(message)
         return memory.MemoryStore()
     if scheme.partition("+")[0] in {"redis", "rediss", "unix"}:
         from admit.stores.redis import RedisStore

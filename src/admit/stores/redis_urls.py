@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -9,6 +10,7 @@ import redis.connection
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
@@ -32,7 +34,18 @@ _NO_CLIENT = (
     "{name} is no client that a store can use. Give a URL, or a redis.Redis or redis.RedisCluster; of a Sentinel, "
     "give what its master_for() returns."
 )
+_NO_HOST = (
+    "This is no URL of Redis: it names no server, or a port that there is not. Write each server as host:port, with a "
+    "port from 1 to 65535."
+)
+_NO_NUMBER = "The URL of Redis has no number of a database behind its host. Write one as in redis://host:6379/0."
+_NO_OPTION = (
+    "The URL of Redis has an option that can't be: {name}. Take it out; time limits are ADMIT_STORE_CONNECT_TIMEOUT "
+    "and ADMIT_STORE_COMMAND_TIMEOUT."
+)
+_ENCODE = "The URL of Redis can't be read. Percent-encode what is special in user and password."
 _REPLICAS = "This client of a Sentinel is for replicas, which can't be written to. Use Sentinel.master_for()."
+_UNEXPECTED = re.compile(r"unexpected keyword argument '([a-z_]{1,40})'")
 _PORT, _SENTINEL_PORT = 6379, 26379
 _CLUSTER, _SENTINEL = "+cluster", "+sentinel"
 # What a cluster's client puts into its connections for its own use.
@@ -64,10 +77,11 @@ def open_nodes(where: str | Redis | RedisCluster, *, connect_timeout: float, com
 
 def _named(url: str, wires: Callable[[Redis], Callable[[], Wire]], connect_timeout: float) -> Nodes:
     parts = urlsplit(url)
+    _check(parts)
     if parts.scheme.endswith(_SENTINEL):
-        return OneNode(Node(wires(_primary(parts, connect_timeout))))
+        return OneNode(Node(_tried(wires(_primary(parts, connect_timeout)))))
     if not parts.scheme.endswith(_CLUSTER):
-        return OneNode(Node(wires(_client(url))))
+        return OneNode(Node(_tried(wires(_client(url)))))
     login, at, hosts = parts.netloc.rpartition("@")
     scheme = parts.scheme.removesuffix(_CLUSTER)
 
@@ -75,7 +89,49 @@ def _named(url: str, wires: Callable[[Redis], Callable[[], Wire]], connect_timeo
         netloc = f"{login}{at}{address}"
         return wires(_client(urlunsplit(parts._replace(scheme=scheme, netloc=netloc))))
 
-    return Cluster([_address(host, _PORT) for host in hosts.split(",")], connect_to)
+    seeds = [_address(host, _PORT) for host in hosts.split(",")]
+    _tried(connect_to(seeds[0]))
+    return Cluster(seeds, connect_to)
+
+
+def _check(parts: SplitResult) -> None:
+    """Refuse what the driver would take for something else, or find out at the first command."""
+    if "@" in unquote(parts.path) + parts.query or parts.fragment:
+        raise ConfigurationError(_ENCODE)
+    if parts.scheme == "unix":
+        if not parts.path.strip("/"):
+            raise ConfigurationError(_NO_URL)
+        return
+    hosts = parts.netloc.rpartition("@")[2]
+    many = parts.scheme.endswith((_CLUSTER, _SENTINEL))
+    if not all(_is_server(host) for host in (hosts.split(",") if many else [hosts])):
+        raise ConfigurationError(_NO_HOST)
+    number = parts.path.strip("/")
+    if parts.scheme.endswith(_SENTINEL):
+        number = number.partition("/")[2]
+    if number and not (number.isascii() and number.isdigit()):
+        raise ConfigurationError(_NO_NUMBER)
+
+
+def _is_server(text: str) -> bool:
+    parts = urlsplit(f"//{text}")
+    try:
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _tried(connect: Callable[[], Wire]) -> Callable[[], Wire]:
+    """Return what makes connections, after one was made, which connects to nothing yet: it knows all options."""
+    try:
+        connect()
+    except (TypeError, ValueError, RedisError) as error:
+        name = _UNEXPECTED.search(str(error))
+        found = name[1] if name else "its value is none that the driver knows"
+    else:
+        return connect
+    # Outside of the except: the driver's own error may hold a part of the URL.
+    raise ConfigurationError(_NO_OPTION.format(name=found))
 
 
 def _primary(parts: SplitResult, connect_timeout: float) -> Redis:

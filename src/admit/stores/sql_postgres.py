@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import signature
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
 import sqlalchemy.exc
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import DiskFull
 from sqlalchemy import event
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     Run: TypeAlias = Callable[..., list[Row]]
 
-__all__ = ["PostgresDatabase"]
+__all__ = ["PostgresDatabase", "unknown_option"]
 
 # How long the listening thread waits in one go, and after how much silence it asks whether anybody is there.
 _WAIT, _SILENCE = 0.2, 1.0
@@ -46,6 +48,19 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Who is connecting just now, so that connections that the application opens meanwhile are left to SQLAlchemy. No
 # threading.local: gevent replaces that, and whoever had it before then shares it with all greenlets.
 _connecting: ContextVar[object] = ContextVar("connecting", default=None)
+
+
+def unknown_option(engine: Engine) -> str | None:
+    """Return an option of an engine's URL that neither the driver nor PostgreSQL's library knows, if there is one."""
+    _, options = engine.dialect.create_connect_args(engine.url)
+    known = signature(psycopg.Connection.connect).parameters
+    for name in options:
+        if name not in known:
+            try:
+                make_conninfo(**{name: ""})
+            except psycopg.ProgrammingError:
+                return str(name)
+    return None
 
 
 class PostgresDatabase:

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from admit.action import Action, Demand, Face, Reply, Secret, Shown, Token, action
-from admit.context import Context, Post, SecretKeeper, Signed
+from admit.context import About, Context, Post, SecretKeeper, Signed
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from admit.store import Stores
 
 __all__ = [
+    "About",
     "Action",
     "Context",
     "Demand",

@@ -11,17 +11,17 @@ Source: NIST SP 800-63A (a code that is sent to an address works for 24 hours at
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from admit import codes, identifiers, origins, sign_ups
 from admit.changing import outdated
 from admit.codes import WrongCode
-from admit.errors import IdentifierTaken, InvalidChallenge, Text, Throttled
-from admit.events import Event
-from admit.feature import Context, Face, Feature, Reply, action
+from admit.errors import IdentifierTaken, InvalidChallenge, Throttled
+from admit.feature import About, Context, Face, Feature, Reply, action
+from admit.features.mail_verification.events import IdentifierVerified, SignUpWaits
 from admit.features.mail_verification.forms import (
     CodeForm,
     Confirmed,
@@ -31,7 +31,7 @@ from admit.features.mail_verification.forms import (
     TokenForm,
 )
 from admit.findings import at_most, ok, warning
-from admit.model import IdentifierKind, Outcome
+from admit.model import IdentifierKind
 from admit.origins import may_be_strangers
 from admit.settings import setting
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit.findings import Finding
-    from admit.model import Account, Client
+    from admit.model import Account
     from admit.sign_ups import SignUp, Waiting
 
 __all__ = [
@@ -53,26 +53,6 @@ __all__ = [
     "SignUpWaits",
     "TokenForm",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignUpWaits(Event):
-    """Somebody has signed up, and there is an account once the address is confirmed; it is about nobody until then."""
-
-    outcome: ClassVar[Outcome] = Outcome.PENDING
-    said: ClassVar[Text | None] = Text("Somebody signed up with your mail address.")
-
-    method: str
-    client: Client
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentifierVerified(Event):
-    """A mail address was confirmed; ``kept`` tells whether what was set up before it still stands."""
-
-    said: ClassVar[Text | None] = Text("Your mail address was confirmed.")
-
-    kept: bool
 
 
 class MailVerification(Feature):
@@ -153,13 +133,22 @@ class MailVerification(Feature):
         self._send(ctx, account)
         return Reply(Requested(), page="mail_verification/sent")
 
-    @action("GET", "/verify", title="Confirm your address", page="mail_verification/confirm", faces=[Face.PAGE])
+    @action(
+        "GET",
+        "/verify",
+        title="Confirm your address",
+        page="mail_verification/confirm",
+        faces=[Face.PAGE],
+        by_mail=True,
+    )
     def form(self, ctx: Context) -> Reply[LinkView]:
         """Show the button that confirms, or how to go on elsewhere: scanners follow links, people press buttons."""
         link = ctx.kept.get("link", "")
-        waiting = sign_ups.at_link(ctx, link)
+        waiting = self._waiting(ctx, link)
         if waiting is None:
-            ctx.gate.look(self.name, link)
+            account = ctx.accounts.get_account(ctx.gate.look(self.name, link).subject)
+            if account is not None:
+                _note(ctx, account)
             return Reply(LinkView())
         username = waiting.sign_up.account.username
         page = None if waiting.is_kept else "mail_verification/elsewhere"
@@ -173,6 +162,7 @@ class MailVerification(Feature):
         errors=[InvalidChallenge, IdentifierTaken],
         link="/verify/<token>",
         goes_on=True,
+        by_mail=True,
     )
     def confirm(self, ctx: Context, form: TokenForm) -> Reply[Confirmed]:
         """Confirm the address that the link was sent to. Nobody is logged in by it.
@@ -180,7 +170,7 @@ class MailVerification(Feature):
         Where it is another client than the one that signed up, the account is made without the password that was chosen
         there. To keep that, have the code of the mail sent by the client that signed up.
         """
-        waiting = sign_ups.at_link(ctx, form.token)
+        waiting = self._waiting(ctx, form.token)
         return self._confirm(ctx, form.token) if waiting is None else self._complete(ctx, waiting, form.username)
 
     @action(
@@ -190,6 +180,7 @@ class MailVerification(Feature):
         page="mail_verification/code",
         errors=[InvalidChallenge, IdentifierTaken, Throttled, WrongCode],
         goes_on=True,
+        by_mail=True,
     )
     def enter(self, ctx: Context, form: CodeForm) -> Reply[Confirmed]:
         """Confirm an address by the code of the mail, where somebody has signed up with it."""
@@ -204,6 +195,7 @@ class MailVerification(Feature):
             raise WrongCode(reason="wrong code")
         attempt.succeeded()
         ctx.throttle.forgive(self.name, mail)
+        _note(ctx, waiting.sign_up.account)
         return self._complete(ctx, waiting, form.username)
 
     # -- sign-ups ----------------------------------------------------------------------------------
@@ -234,6 +226,12 @@ class MailVerification(Feature):
         address = sign_up.account.email if is_mailed and owner is None else None
         ctx.post(address.value if address else None, "mail_verification/mail", values)
 
+    def _waiting(self, ctx: Context, link: str) -> Waiting | None:
+        waiting = sign_ups.at_link(ctx, link)
+        if waiting is not None:
+            _note(ctx, waiting.sign_up.account)
+        return waiting
+
     def _complete(self, ctx: Context, waiting: Waiting, username: str | None) -> Reply[Confirmed]:
         account = sign_ups.complete(ctx, waiting, username=username)
         if waiting.token is not None:
@@ -256,21 +254,32 @@ class MailVerification(Feature):
 
     def _confirm(self, ctx: Context, token: str) -> Reply[Confirmed]:
         """Confirm the address of an account that is there: void first, and use the link up last."""
-        link = ctx.gate.look(self.name, token)
-        account = ctx.accounts.get_account(link.subject)
-        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
-            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
-        if account.email is None or account.email.key != link.details["key"]:
-            raise InvalidChallenge(reason="the account has another address")
+        account = self._owner(ctx, token)
         is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
             self._void(ctx, account)
         self._verify(ctx, account, is_kept=is_kept)
         if not is_kept:
             self._void(ctx, account)  # what came in between
+            ctx.leaves = ctx.account is not None and ctx.account.id == account.id
         ctx.gate.challenges.void(account.id, kind=self.name if is_kept else None)
         origins.unmark(ctx, account)
         return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
+
+    def _owner(self, ctx: Context, token: str) -> Account:
+        """Return the account whose address a link confirms.
+
+        Raises:
+            InvalidChallenge: The link does not work, or there is nothing to confirm.
+        """
+        link = ctx.gate.look(self.name, token)
+        account = ctx.accounts.get_account(link.subject)
+        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
+            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
+        if account.email is None or account.email.key != link.details["key"]:
+            raise InvalidChallenge(reason="the account has another address")
+        _note(ctx, account)
+        return account
 
     def _verify(self, ctx: Context, account: Account, *, is_kept: bool) -> None:
         verified = tuple(
@@ -297,3 +306,8 @@ class MailVerification(Feature):
         url = next(filter(None, ways), None)
         body = Confirmed(next="sign_in" if is_kept else "choose_secret", url=url)
         return Reply(body, page="mail_verification/confirmed")
+
+
+def _note(ctx: Context, account: Account) -> None:
+    """Note that the page is about this account, whoever is signed in."""
+    ctx.about = About(account.email.value if account.email else account.label, account.id)

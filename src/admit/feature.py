@@ -67,6 +67,8 @@ class Feature(Settings):
     well_known: ClassVar[Mapping[str, str]] = {}
     #: Whether it sends mails, which takes a sender and an address of one's own to link to.
     sends_mail: ClassVar[bool] = False
+    #: Whether it works only for accounts with an email address. Where accounts have none, it is not offered.
+    needs_email: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the subclass a frozen dataclass."""
@@ -98,6 +100,11 @@ class Feature(Settings):
     def demands_verified(self) -> bool:
         """Whether accounts can be used only once their mail address is confirmed."""
         return False
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """What the accounts that this feature makes are named by: ``"email"``, ``"username"``, or both."""
+        return ()
 
     @property
     def reopens_within(self) -> timedelta | None:

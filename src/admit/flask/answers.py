@@ -146,7 +146,7 @@ def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[s
 def _methods(accounts: Accounts, way: str) -> list[dict[str, str]]:
     """Return what would do, as names of features and paths of actions."""
     prefix = accounts.settings.api_prefix
-    wanted = {f"{one.name}.{getattr(one, way)}" for one in accounts.features.values() if getattr(one, way)}
+    wanted = {f"{one.name}.{getattr(one, way)}" for one in accounts.offered().values() if getattr(one, way)}
     found = [bound for bound in accounts.actions() if bound.name in wanted]
     return [{"name": one.feature.name, "method": one.action.method, "path": prefix + one.action.path} for one in found]
 

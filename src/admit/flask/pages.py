@@ -17,7 +17,7 @@ from admit.errors import (
     ReauthenticationRequired,
     SessionRequired,
 )
-from admit.feature import Face, Shown, way_in
+from admit.feature import Face, Shown
 from admit.flask.answers import add_error_headers, as_json
 from admit.flask.context import the_request
 from admit.flask.languages import said
@@ -143,12 +143,13 @@ class Pages:
             error=None if error is None else said(error.message, language),
             error_code=None if error is None else error.problem_code,
             feature=bound.feature,
-            features=self._accounts.features,
+            features=self._accounts.offered(account),
             fields={name: said(text, language) for name, text in (fields or {}).items()},
             keeper=ctx.secret_keeper(),
             language=language,
             links=() if other else self._links(bound, account, language, target),
             login_path=self._login_path(),
+            names=self._accounts.names,
             next=target,
             now=ctx.now,
             other=other,
@@ -172,7 +173,7 @@ class Pages:
                 with_next(self.path(one.name), onward),
                 one.name == here.name,
             )
-            for one in self._accounts.actions()
+            for one in self._accounts.offered_actions(account)
             if one.action.shown is wanted
         ]
 
@@ -191,7 +192,7 @@ class Pages:
     def _way_in(self, error: AdmitError, target: str | None) -> str | None:
         """Return the page that gives what is missing, with the way back to the one that was asked for."""
         is_login = isinstance(error, SessionRequired)
-        name = way_in(self._accounts.features) if is_login else "reauthenticate.show"
+        name = self._accounts.way_in() if is_login else "reauthenticate.show"
         if name is None or all(one.name != name for one in self._accounts.actions()):
             return None
         request = the_request()
@@ -200,7 +201,7 @@ class Pages:
         return with_next(self.path(name), back)
 
     def _login_path(self) -> str | None:
-        name = way_in(self._accounts.features)
+        name = self._accounts.way_in()
         return None if name is None else self.path(name)
 
 

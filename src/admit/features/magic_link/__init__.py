@@ -86,6 +86,7 @@ class MagicLink(Feature):
     name = "magic_link"
     logs_in: ClassVar[str | None] = "ask"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(_LONGEST, "How long a link and its code work; ten minutes at most.")
 

@@ -87,6 +87,7 @@ class MailChange(Feature):
 
     name = "mail_change"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(hours=24), "How long the link to a new address works.")
     way_back: timedelta = setting(timedelta(days=7), "How long the old address can take the change back.")

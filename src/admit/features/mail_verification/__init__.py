@@ -63,6 +63,7 @@ class MailVerification(Feature):
 
     name = "mail_verification"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(hours=24), "How long a link works.")
     required: bool = setting(True, "Whether an account can be used only once its address is confirmed.")

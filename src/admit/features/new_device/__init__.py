@@ -88,6 +88,7 @@ class NewDevice(Feature):
 
     name = "new_device"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(days=7), "How long the owner can say that it was not them.")
     mails_per_hour: int = setting(

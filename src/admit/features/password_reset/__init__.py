@@ -72,6 +72,7 @@ class PasswordReset(Feature):
 
     name = "password_reset"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(minutes=20), "How long a link works.")
 

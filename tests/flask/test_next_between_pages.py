@@ -148,6 +148,13 @@ def test_u17_reauthentication(site: Site) -> None:
     assert answer.location == "/payout"
 
 
+def test_u17_a_next_in_the_session_of_flask(tmp_path: Path) -> None:
+    """Our sign-in page gets the page also where the application keeps `next` of its own login pages in the session."""
+    site = Site(tmp_path, everything(), USE_SESSION_FOR_NEXT=True, SECRET_KEY="of the tests")
+    site.app.add_url_rule("/checkout", "checkout", login_required(lambda: "checkout"))
+    assert hidden(site.client().get(CHECKOUT, follow_redirects=True)) == {"next": CHECKOUT}
+
+
 def test_u17_only_the_browser_that_asked(site: Site) -> None:
     """In another browser the link leads home: what one browser wanted is not in the email."""
     fill(site.client(), "/account/sign-up", CHECKOUT, email=ADA, password=PASSWORD)

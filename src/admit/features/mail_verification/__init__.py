@@ -11,16 +11,15 @@ Source: NIST SP 800-63A (a code that is sent to an address works for 24 hours at
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from admit import codes, identifiers, origins, sign_ups
-from admit.changing import outdated
+from admit import codes, identifiers, origins, sign_ups, tokens
 from admit.codes import WrongCode
 from admit.errors import IdentifierTaken, InvalidChallenge, Throttled
-from admit.feature import About, Context, Face, Feature, Reply, action
+from admit.feature import Context, Face, Feature, Reply, action
+from admit.features.mail_verification import accounts, confirmed_links
 from admit.features.mail_verification.events import IdentifierVerified, SignUpWaits
 from admit.features.mail_verification.forms import (
     CodeForm,
@@ -31,8 +30,6 @@ from admit.features.mail_verification.forms import (
     TokenForm,
 )
 from admit.findings import at_most, ok, warning
-from admit.model import IdentifierKind
-from admit.origins import may_be_strangers
 from admit.settings import setting
 
 if TYPE_CHECKING:
@@ -41,6 +38,7 @@ if TYPE_CHECKING:
     from admit.findings import Finding
     from admit.model import Account
     from admit.sign_ups import SignUp, Waiting
+    from admit.store import Stores
 
 __all__ = [
     "CodeForm",
@@ -105,6 +103,10 @@ class MailVerification(Feature):
         """Make a link that goes to nobody: it takes as long as :meth:`welcome` does."""
         ctx.gate.challenge(self.name, "", self.lifetime, {"key": ""})
 
+    def erase(self, stores: Stores, account: Account) -> None:
+        """Forget which links have confirmed its address."""
+        confirmed_links.forget(stores, account)
+
     def confirmation(self, ctx: Context, account: Account) -> str | None:
         """Return a link by which the address of an account is confirmed."""
         return self._link(ctx, account)
@@ -147,13 +149,16 @@ class MailVerification(Feature):
         link = ctx.kept.get("link", "")
         waiting = self._waiting(ctx, link)
         if waiting is None:
-            account = ctx.accounts.get_account(ctx.gate.look(self.name, link).subject)
+            with confirmed_links.telling(ctx, link):
+                account = ctx.accounts.get_account(ctx.gate.look(self.name, link).subject)
             if account is not None:
-                _note(ctx, account)
+                accounts.note(ctx, account)
+            return Reply(LinkView())
+        if waiting.is_kept:
             return Reply(LinkView())
         username = waiting.sign_up.account.username
-        page = None if waiting.is_kept else "mail_verification/elsewhere"
-        return Reply(LinkView(username=username.value if username else None), page=page)
+        view = LinkView(username=username.value if username else None, code=codes.code_of(link.partition(".")[2]))
+        return Reply(view, page="mail_verification/elsewhere")
 
     @action(
         "POST",
@@ -172,7 +177,8 @@ class MailVerification(Feature):
         there. To keep that, have the code of the mail sent by the client that signed up.
         """
         waiting = self._waiting(ctx, form.token)
-        return self._confirm(ctx, form.token) if waiting is None else self._complete(ctx, waiting, form.username)
+        with confirmed_links.telling(ctx, form.token):
+            return self._confirm(ctx, form.token) if waiting is None else self._complete(ctx, waiting, form.username)
 
     @action(
         "POST",
@@ -196,7 +202,7 @@ class MailVerification(Feature):
             raise WrongCode(reason="wrong code")
         attempt.succeeded()
         ctx.throttle.forgive(self.name, mail)
-        _note(ctx, waiting.sign_up.account)
+        accounts.note(ctx, waiting.sign_up.account)
         return self._complete(ctx, waiting, form.username)
 
     # -- sign-ups ----------------------------------------------------------------------------------
@@ -230,13 +236,14 @@ class MailVerification(Feature):
     def _waiting(self, ctx: Context, link: str) -> Waiting | None:
         waiting = sign_ups.at_link(ctx, link)
         if waiting is not None:
-            _note(ctx, waiting.sign_up.account)
+            accounts.note(ctx, waiting.sign_up.account)
         return waiting
 
     def _complete(self, ctx: Context, waiting: Waiting, username: str | None) -> Reply[Confirmed]:
         account = sign_ups.complete(ctx, waiting, username=username)
         if waiting.token is not None:
             ctx.keeps[sign_ups.KIND] = ""
+        confirmed_links.note(ctx, account, waiting.challenge.id, waiting.challenge.details[codes.LINK])
         return self._confirmed(ctx, account, is_kept=waiting.is_kept)
 
     # -- accounts ----------------------------------------------------------------------------------
@@ -255,50 +262,19 @@ class MailVerification(Feature):
 
     def _confirm(self, ctx: Context, token: str) -> Reply[Confirmed]:
         """Confirm the address of an account that is there: void first, and use the link up last."""
-        account = self._owner(ctx, token)
+        account = accounts.owner(ctx, self.name, token)
         is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
-            self._void(ctx, account)
-        self._verify(ctx, account, is_kept=is_kept)
+            accounts.void(ctx, account)
+        accounts.verify(ctx, account, is_kept=is_kept)
         if not is_kept:
-            self._void(ctx, account)  # what came in between
+            accounts.void(ctx, account)  # what came in between
             ctx.leaves = ctx.account is not None and ctx.account.id == account.id
         ctx.gate.challenges.void(account.id, kind=self.name if is_kept else None)
         origins.unmark(ctx, account)
-        return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
-
-    def _owner(self, ctx: Context, token: str) -> Account:
-        """Return the account whose address a link confirms.
-
-        Raises:
-            InvalidChallenge: The link does not work, or there is nothing to confirm.
-        """
-        link = ctx.gate.look(self.name, token)
-        account = ctx.accounts.get_account(link.subject)
-        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
-            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
-        if account.email is None or account.email.key != link.details["key"]:
-            raise InvalidChallenge(reason="the account has another address")
-        _note(ctx, account)
-        return account
-
-    def _verify(self, ctx: Context, account: Account, *, is_kept: bool) -> None:
-        verified = tuple(
-            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL else one
-            for one in account.identifiers
-        )
-        new = replace(account if is_kept else outdated(account), identifiers=verified)
-        if not ctx.accounts.replace_account(account, new):
-            raise InvalidChallenge(reason="the account has changed meanwhile")
-
-    def _void(self, ctx: Context, account: Account) -> None:
-        """Make worthless what whoever has signed up has set up; what the operator has set up is nobody else's."""
-        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
-            ctx.credentials.delete_credential(credential.id)
-        ctx.gate.revoke_all(account.id, by="verification")
-
-    def _has_secret(self, ctx: Context, account: Account) -> bool:
-        return any(not may_be_strangers(one) for one in ctx.credentials.list_credentials(account.id))
+        link, _, secret = token.partition(".")
+        confirmed_links.note(ctx, account, link, tokens.hash_secret(secret).hex())
+        return self._confirmed(ctx, account, is_kept=is_kept or accounts.has_secret(ctx, account))
 
     def _confirmed(self, ctx: Context, account: Account, *, is_kept: bool) -> Reply[Confirmed]:
         ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=is_kept))
@@ -307,8 +283,3 @@ class MailVerification(Feature):
         url = next(filter(None, ways), None)
         body = Confirmed(next="sign_in" if is_kept else "choose_secret", url=url)
         return Reply(body, page="mail_verification/confirmed")
-
-
-def _note(ctx: Context, account: Account) -> None:
-    """Note that the page is about this account, whoever is signed in."""
-    ctx.about = About(account.email.value if account.email else account.label, account.id)

@@ -19,7 +19,7 @@ from admit.feature import About
 from admit.tokens import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from admit.feature import Context
     from admit.model import Account
@@ -54,7 +54,7 @@ def forget(stores: Stores, account: Account) -> None:
 
 
 @contextmanager
-def telling(ctx: Context, link: str) -> Iterator[None]:
+def telling(ctx: Context, link: str) -> Generator[None]:
     """Say of a link that does not work that its address is confirmed, if it is: by this link, or at the same moment.
 
     Raises:

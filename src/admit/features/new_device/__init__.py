@@ -49,6 +49,7 @@ class DeviceMet(SessionEvent):
     """Somebody has logged in on a device that is not known; ``told`` says whether the owner was sent a mail."""
 
     said: ClassVar[Text | None] = Text("A new device signed in.")
+    tells_login: ClassVar[bool] = True
 
     told: bool
 

@@ -30,6 +30,7 @@ from admit.features.mail_verification.forms import (
     TokenForm,
 )
 from admit.findings import at_most, ok, warning
+from admit.origins import may_be_strangers
 from admit.settings import setting
 
 if TYPE_CHECKING:
@@ -265,16 +266,22 @@ class MailVerification(Feature):
         account = accounts.owner(ctx, self.name, token)
         is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
-            accounts.void(ctx, account)
+            self._void(ctx, account)
         accounts.verify(ctx, account, is_kept=is_kept)
         if not is_kept:
-            accounts.void(ctx, account)  # what came in between
+            self._void(ctx, account)  # what came in between
             ctx.leaves = ctx.account is not None and ctx.account.id == account.id
         ctx.gate.challenges.void(account.id, kind=self.name if is_kept else None)
         origins.unmark(ctx, account)
         link, _, secret = token.partition(".")
         confirmed_links.note(ctx, account, link, tokens.hash_secret(secret).hex())
         return self._confirmed(ctx, account, is_kept=is_kept or accounts.has_secret(ctx, account))
+
+    def _void(self, ctx: Context, account: Account) -> None:
+        """Make worthless what whoever has signed up has set up; what the operator has set up is nobody else's."""
+        for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
+            ctx.credentials.delete_credential(credential.id)
+        ctx.gate.revoke_all(account.id, by="verification")
 
     def _confirmed(self, ctx: Context, account: Account, *, is_kept: bool) -> Reply[Confirmed]:
         ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=is_kept))

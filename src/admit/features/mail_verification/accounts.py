@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from admit.feature import Context
     from admit.model import Account
 
-__all__ = ["has_secret", "note", "owner", "verify", "void"]
+__all__ = ["has_secret", "note", "owner", "verify"]
 
 
 def note(ctx: Context, account: Account) -> None:
@@ -51,13 +51,6 @@ def verify(ctx: Context, account: Account, *, is_kept: bool) -> None:
     new = replace(account if is_kept else outdated(account), identifiers=verified)
     if not ctx.accounts.replace_account(account, new):
         raise InvalidChallenge(reason="the account has changed meanwhile")
-
-
-def void(ctx: Context, account: Account) -> None:
-    """Make worthless what whoever has signed up has set up; what the operator has set up is nobody else's."""
-    for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
-        ctx.credentials.delete_credential(credential.id)
-    ctx.gate.revoke_all(account.id, by="verification")
 
 
 def has_secret(ctx: Context, account: Account) -> bool:

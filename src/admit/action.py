@@ -91,6 +91,7 @@ class Action:
     link: str | None
     link_field: str
     goes_on: bool
+    by_mail: bool
 
     @property
     def summary(self) -> str:
@@ -128,6 +129,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
     link: str | None = None,
     link_field: str = "token",
     goes_on: bool = False,
+    by_mail: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Declare a method of a feature to be an action.
 
@@ -150,6 +152,9 @@ def action(  # noqa: PLR0913 -- what an action is made of
         link_field: The field of the input that takes the token.
         goes_on: Whether it begins something that another request goes on with, or goes on with it: a client without
             cookies gets a token in a header, and sends it.
+        by_mail: Whether people come to its page by an email, with a link or a code. It goes on to the page that this
+            browser wanted to go to when it asked for the email. Say in ``Context.about`` which account the email is
+            for, since somebody else may be signed in.
 
     .. versionadded:: 0.2
     """
@@ -170,6 +175,7 @@ def action(  # noqa: PLR0913 -- what an action is made of
             link=link,
             link_field=link_field,
             goes_on=goes_on,
+            by_mail=by_mail,
         )
         function.__action__ = declared  # type: ignore[attr-defined]
         return function

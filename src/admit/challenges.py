@@ -52,6 +52,7 @@ class Challenges:
         alone: bool = False,
         authentications: tuple[Authentication, ...] = (),
         epoch: int | None = None,
+        challenge_id: str | None = None,
     ) -> str:
         """Keep a new challenge and return its token, which is shown once and kept nowhere.
 
@@ -63,9 +64,10 @@ class Challenges:
             alone: Whether it voids the older ones of its kind and subject.
             authentications: What a half-done login has proven.
             epoch: That of the subject's account; without it, the one that this request has noted.
+            challenge_id: Its id, where that follows from another one; a new one without it.
         """
         now = self._clock()
-        token = Token(tokens.new_id(), tokens.new_secret())
+        token = Token(challenge_id or tokens.new_id(), tokens.new_secret())
         challenge = Challenge(
             id=token.id,
             kind=kind,

@@ -1,14 +1,14 @@
 """Links and codes of mails: one mail holds both, and either shows that its reader has the mailbox.
 
 An attacker guesses codes, reads a leaked database, or types a code of one mail at another. So a link holds 256 random
-bits, a code eight random digits that are only good together with what the browser that asked keeps, of both only
-hashes are kept, and the hash of a code has that of its link for a salt. Whoever takes codes counts the tries.
+bits, a code eight digits that are only good together with what the browser that asked keeps, of both only hashes are
+kept, and the hash of a code has that of its link for a salt. Whoever takes codes counts the tries. The code follows
+from the secret of the link, so that the page of the link can show it: the mail with the link has the code as well.
 """
 
 from __future__ import annotations
 
 import hmac
-import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from admit import tokens
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from admit.model import Challenge
 
-__all__ = ["LINK", "TRIES", "Mailed", "WrongCode", "is_code", "is_link", "new"]
+__all__ = ["LINK", "TRIES", "Mailed", "WrongCode", "code_of", "is_code", "is_link", "new"]
 
 #: How many codes may be typed for one mail.
 TRIES = 5
@@ -53,10 +53,17 @@ class Mailed(NamedTuple):
 
 def new() -> Mailed:
     """Make the secret of a link, and a code as a mail shows it."""
-    secret, code = tokens.new_secret(), f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
-    link = tokens.hash_secret(secret).hex()
-    shown = f"{code[: _DIGITS // 2]} {code[_DIGITS // 2 :]}"
-    return Mailed(secret, shown, {LINK: link, _CODE: _coded(link, code)})
+    secret = tokens.new_secret()
+    code, link = code_of(secret), tokens.hash_secret(secret).hex()
+    return Mailed(secret, code, {LINK: link, _CODE: _coded(link, code)})
+
+
+def code_of(secret: str) -> str:
+    """Return the code that goes with the secret of a link, as a mail shows it."""
+    # Another hash than the one that is kept of the link, which must not tell the code.
+    number = int.from_bytes(tokens.hash_secret(f"code:{secret}")) % 10**_DIGITS
+    code = f"{number:0{_DIGITS}}"
+    return f"{code[: _DIGITS // 2]} {code[_DIGITS // 2 :]}"
 
 
 def is_link(challenge: Challenge, secret: str) -> bool:

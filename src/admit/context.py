@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from admit.store import AccountStore, CredentialStore, EventStore
     from admit.throttle import Throttle
 
-__all__ = ["Context", "Post", "SecretKeeper", "Signed"]
+__all__ = ["About", "Context", "Post", "SecretKeeper", "Signed"]
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,13 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     account: str | None = None
     needs: list[str] = []
+
+
+class About(NamedTuple):
+    """The account that an email is for: what its owner is called in front of people, and its id."""
+
+    name: str
+    subject: str
 
 
 @runtime_checkable
@@ -115,6 +122,8 @@ class Context(Regaining):
 
     #: What was noted of accounts as this request first read them.
     proofs: Proofs = field(init=False)
+    #: The account whose link or code this request brings; others may be signed in here.
+    about: About | None = field(default=None, init=False)
     # What is to become of the client; the web side carries it out.
     admitted: Admitted | None = field(default=None, init=False)
     pending: Pending | None = field(default=None, init=False)

@@ -64,6 +64,8 @@ class Event:
     outcome: ClassVar[Outcome] = Outcome.SUCCESS
     #: What it is called in front of whom it is about.
     said: ClassVar[Text | None] = None
+    #: Whether it tells that its session has begun, so that a list for people needs no second line for that.
+    tells_login: ClassVar[bool] = False
 
     at: datetime
     subject: str

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from admit.action import Action, Demand, Face, Reply, Secret, Shown, Token, action
 from admit.adopting import known_time
-from admit.context import Context, Post, SecretKeeper, Signed
+from admit.context import About, Context, Post, SecretKeeper, Signed
 from admit.settings import Settings, setting
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from admit.store import Stores
 
 __all__ = [
+    "About",
     "Action",
     "Context",
     "Demand",
@@ -69,6 +70,8 @@ class Feature(Settings):
     sends_mail: ClassVar[bool] = False
     #: Whether it sends nothing to an address that nobody has confirmed.
     mails_confirmed_only: ClassVar[bool] = False
+    #: Whether it works only for accounts with an email address. Where accounts have none, it is not offered.
+    needs_email: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Make the subclass a frozen dataclass."""
@@ -100,6 +103,11 @@ class Feature(Settings):
     def demands_verified(self) -> bool:
         """Whether accounts can be used only once their mail address is confirmed."""
         return False
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """What the accounts that this feature makes are named by: ``"email"``, ``"username"``, or both."""
+        return ()
 
     @property
     def reopens_within(self) -> timedelta | None:

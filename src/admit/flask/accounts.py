@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from admit.adopting import Adopting
 from admit.errors import ConfigurationError
-from admit.feature import Context
+from admit.feature import Context, way_in
 from admit.flask.clients import client
 from admit.flask.context import request_globals, the_request
 from admit.flask.cookies import DEVICES, PENDING, KeptCookie
@@ -85,6 +85,9 @@ class Accounts:
         # Asked once: at each request this would cost more than reading the session does.
         self.adopting: Adopting | None = accounts if isinstance(accounts, Adopting) else None
         self.features = features
+        #: What accounts are named by here: "email", "username" or both.
+        self.names: tuple[str, ...] = _names(accounts, features)
+        self._without_email = {name: one for name, one in features.items() if not one.needs_email}
         self.settings = settings
         self.mailing = mailing
         self.throttle: Throttle = Throttle(counters, throttle, clock=clock, events=keeper.gate.events)
@@ -95,7 +98,24 @@ class Accounts:
 
     def actions(self) -> list[Bound]:
         """Return every action of every feature."""
-        return [Bound(feature, action) for feature in self.features.values() for action in feature.actions()]
+        return _bound(self.features)
+
+    def offered(self, account: Account | None = None) -> Mapping[str, Feature]:
+        """Return the features that can work: without an email address, no email reaches anybody.
+
+        Args:
+            account: For whom; without it, for accounts as people make them here.
+        """
+        has_email = "email" in self.names or (account is not None and account.email is not None)
+        return self.features if has_email else self._without_email
+
+    def offered_actions(self, account: Account | None = None) -> list[Bound]:
+        """Return the actions of the features that can work for an account, or for accounts as people make them here."""
+        return _bound(self.offered(account))
+
+    def way_in(self) -> str | None:
+        """Return the full name of the action by which people sign in, if one is offered."""
+        return way_in(self.offered()) or way_in(self.features)
 
     def account(self) -> Account | None:
         """Return the open account that the session of this request is about, asking the store once."""
@@ -191,6 +211,17 @@ def _nothing(_problem: AdmitError) -> None:
 
 def _read_kept(settings: Any, name: str) -> str | None:
     return kept_cookie(name).read(settings)
+
+
+def _bound(features: Mapping[str, Feature]) -> list[Bound]:
+    return [Bound(feature, action) for feature in features.values() for action in feature.actions()]
+
+
+def _names(store: AccountStore, features: Mapping[str, Feature]) -> tuple[str, ...]:
+    """Return what accounts are named by: what an application's own table has, or else what people sign up with."""
+    of_table: tuple[str, ...] = getattr(store, "account_names", ())
+    of_features = tuple(name for feature in features.values() for name in feature.account_names)
+    return of_table or of_features or ("email", "username")
 
 
 def _whole(stores: Stores) -> tuple[AccountStore, CredentialStore, CounterStore]:

@@ -26,6 +26,7 @@ from admit.flask.accounts import PENDING_HEADER, kept_cookie, remember_device
 from admit.flask.context import the_request
 from admit.flask.cookies import DEVICES, PENDING
 from admit.flask.languages import said
+from admit.flask.next_page import KEPT
 from admit.flask.outages import log_outage
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[s
 def _methods(accounts: Accounts, way: str) -> list[dict[str, str]]:
     """Return what would do, as names of features and paths of actions."""
     prefix = accounts.settings.api_prefix
-    wanted = {f"{one.name}.{getattr(one, way)}" for one in accounts.features.values() if getattr(one, way)}
+    wanted = {f"{one.name}.{getattr(one, way)}" for one in accounts.offered().values() if getattr(one, way)}
     found = [bound for bound in accounts.actions() if bound.name in wanted]
     return [{"name": one.feature.name, "method": one.action.method, "path": prefix + one.action.path} for one in found]
 
@@ -172,6 +173,8 @@ def _put_cookies(settings: CookieSettings, ctx: Context, response: Response) -> 
         PENDING.clear(response, settings)
     if ctx.mark is not None:
         DEVICES.put(response, settings, remember_device(ctx.marks, ctx.mark))
+    if (ctx.admitted is not None or ctx.leaves) and ctx.kept.get(KEPT):
+        ctx.keeps[KEPT] = ""
     for name, value in ctx.keeps.items():
         kept = kept_cookie(name)
         kept.put(response, settings, value) if value else kept.clear(response, settings)

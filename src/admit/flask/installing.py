@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from admit.errors import ConfigurationError
-from admit.feature import way_in
 from admit.flask.accounts import Accounts
 from admit.flask.blueprint import mount
 from admit.flask.development import is_development
@@ -100,7 +99,7 @@ def _send_the_refused_to_our_pages(app: Flask, accounts: Accounts) -> None:
     state, config = state_of(app), cast("dict[str, bool]", app.config)
     state.settings = replace(state.settings, problem_json=config.get("ADMIT_PROBLEM_JSON", True))
     names = [bound.name for bound in accounts.actions()]
-    login = way_in(accounts.features)
+    login = accounts.way_in()
     if login is not None:
         state.login_page = accounts.settings.prefix + _path(accounts, login)
     if "reauthenticate.show" in names:

@@ -91,7 +91,7 @@ def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]
 
     .. versionadded:: 0.2
     """
-    bounds = [one for one in accounts.actions() if Face.JSON in one.action.faces]
+    bounds = [one for one in accounts.offered_actions() if Face.JSON in one.action.faces]
     schemas = _Schemas([one.action for one in bounds])
     paths: dict[str, dict[str, Any]] = {}
     for bound in bounds:

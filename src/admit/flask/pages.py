@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import urlencode
 
 import msgspec
 from flask import current_app, render_template
@@ -18,14 +17,13 @@ from admit.errors import (
     ReauthenticationRequired,
     SessionRequired,
 )
-from admit.feature import Face, Shown, way_in
+from admit.feature import Face, Shown
 from admit.flask.answers import add_error_headers, as_json
-from admit.flask.bodies import posted
 from admit.flask.context import the_request
-from admit.flask.headers import query
 from admit.flask.languages import said
+from admit.flask.next_page import keep_next, next_page, with_next
 from admit.flask.phrases import phrases
-from admit.flask.redirects import asked_url, redirect_to, safe_next
+from admit.flask.redirects import asked_url, redirect_to
 from admit.flask.session_cookie import needs_https
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts, Bound
     from admit.model import Account
 
-__all__ = ["Pages", "mounted", "next_of"]
+__all__ = ["Pages", "mounted"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,10 @@ class Pages:
     def show(self, bound: Bound, ctx: Context, reply: Reply[Any]) -> Response:
         """Show what happened, or send the browser on."""
         if reply.to is not None:
-            return self._send_on(reply.to)
+            return self._send_on(reply.to, next_page(bound.action, ctx))
         if reply.file is not None:
             return as_json(bound.action, reply, ctx.language)
+        keep_next(bound.action, ctx)
         page = reply.page or bound.action.page or f"{bound.feature.name}/{bound.action.name}"
         return self._render(page, bound, ctx, reply=reply.body)
 
@@ -77,7 +76,7 @@ class Pages:
     def refuse(self, bound: Bound, ctx: Context, error: AdmitError, values: Mapping[str, str]) -> Response:
         """Show what was wrong: in the form that it was typed into, if there is one."""
         if isinstance(error, SessionRequired | ReauthenticationRequired):
-            way = self._way_in(error)
+            way = self._way_in(error, next_page(bound.action, ctx))
             if way is not None:
                 return redirect_to(way, HTTPStatus.SEE_OTHER)
         page = str(bound.action.page) if _has_form(bound.action, error) else "admit/error"
@@ -133,26 +132,29 @@ class Pages:
         fields: Mapping[str, str] | None = None,
         status: int = 200,
     ) -> Response:
-        language = ctx.language
-        account = None if ctx.leaves else ctx.account
+        language, target = ctx.language, next_page(bound.action, ctx)
+        account, other = _whose(ctx)
         html = render_template(
             f"{page}.html",
             **phrases(language, ctx.now),
+            about=None if ctx.about is None else ctx.about.name,
             account=account,
             action=bound.action,
             api_path=self.api_path,
             error=None if error is None else said(error.message, language),
             error_code=None if error is None else error.problem_code,
             feature=bound.feature,
-            features=self._accounts.features,
+            features=self._accounts.offered(account),
             fields={name: said(text, language) for name, text in (fields or {}).items()},
             keeper=ctx.secret_keeper(),
             language=language,
-            links=self._links(bound, account, language),
+            links=() if other else self._links(bound, account, language, target),
             login_path=self._login_path(),
+            names=self._accounts.names,
             needs_https=needs_https(the_request()),
-            next=next_of(),
+            next=target,
             now=ctx.now,
+            other=other,
             path=self.path,
             reply=reply,
             retry_after=getattr(error, "retry_after", None),
@@ -163,45 +165,53 @@ class Pages:
         )
         return current_app.response_class(html, status=status, mimetype="text/html")
 
-    def _links(self, here: Bound, account: Account | None, language: str) -> list[Link]:
+    def _links(self, here: Bound, account: Account | None, language: str, target: str | None) -> list[Link]:
         wanted = Shown.GUESTS if account is None else Shown.MEMBERS
+        onward = target if account is None else None
         return [
             Link(
                 one.name,
                 said(one.action.title, language),
-                self.path(one.name),
+                with_next(self.path(one.name), onward),
                 one.name == here.name,
             )
-            for one in self._accounts.actions()
+            for one in self._accounts.offered_actions(account)
             if one.action.shown is wanted
         ]
 
-    def _send_on(self, to: str) -> Response:
+    def _send_on(self, to: str, target: str | None) -> Response:
         if to == "next":
-            to = next_of() or mounted(self._home())
+            to = target or mounted(self._home())
         elif to.startswith("/"):
             to = mounted(to)
         else:
-            to = _with_next(self.path(to), next_of())
+            to = with_next(self.path(to), target)
         return redirect_to(to, HTTPStatus.SEE_OTHER)
 
     def _home(self) -> str:
         return self._accounts.settings.after_login or self._accounts.settings.prefix + "/"
 
-    def _way_in(self, error: AdmitError) -> str | None:
+    def _way_in(self, error: AdmitError, target: str | None) -> str | None:
         """Return the page that gives what is missing, with the way back to the one that was asked for."""
         is_login = isinstance(error, SessionRequired)
-        name = way_in(self._accounts.features) if is_login else "reauthenticate.show"
+        name = self._accounts.way_in() if is_login else "reauthenticate.show"
         if name is None or all(one.name != name for one in self._accounts.actions()):
             return None
         request = the_request()
         # Back to a page: what was sent with a form is gone, and typing it again is safer than sending it again.
-        back = asked_url() if request.method == "GET" else next_of()
-        return _with_next(self.path(name), back)
+        back = asked_url() if request.method == "GET" else target
+        return with_next(self.path(name), back)
 
     def _login_path(self) -> str | None:
-        name = way_in(self._accounts.features)
+        name = self._accounts.way_in()
         return None if name is None else self.path(name)
+
+
+def _whose(ctx: Context) -> tuple[Account | None, Account | None]:
+    """Return whose page it is, and who else is signed in: a link of one person is opened in the browser of another."""
+    account = None if ctx.leaves else ctx.account
+    is_others = account is not None and ctx.about is not None and ctx.about.subject != account.id
+    return (None, account) if is_others else (account, None)
 
 
 def mounted(place: str) -> str:
@@ -235,13 +245,3 @@ def _is_secret(kind: Any) -> bool:
     return bool(schema and schema.get("writeOnly")) or any(
         _is_secret(part) for part in (*get_args(kind), *getattr(kind, "__metadata__", ()))
     )
-
-
-def _with_next(path: str, back: str | None) -> str:
-    return path if back is None else f"{path}?{urlencode({'next': back})}"
-
-
-def next_of() -> str | None:
-    """Return the page of this site that the client wants to go on to, as it says in the query or in a form."""
-    request = the_request()
-    return safe_next(query(request, "next") or posted(request, "next"))

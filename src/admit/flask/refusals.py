@@ -63,8 +63,9 @@ class Refusals(Callbacks[UserT]):
         return as_problem(accounts, error, best_language(the_request()))
 
     def _send_to_ours(self, page: str) -> Any:
-        # Our pages say themselves what they are for, and a message in Flask's session would need a secret key.
-        return self._send_to(page, None, "")
+        # Our pages say themselves what they are for, and read the way back in the query alone. A message or a way back
+        # in Flask's session would need a secret key.
+        return redirect(login_url(page, next_url=asked_url()))
 
     def _send_to(self, view: str | None, message: Any, category: str) -> Any:
         if not view:

@@ -63,7 +63,7 @@ def _home(accounts: Accounts, outbox_path: str | None) -> str:
     wanted = Shown.GUESTS if account is None else Shown.MEMBERS
     links = [
         Link(one.name, said(one.action.title, language), _path(accounts, one.name), is_here=False)
-        for one in accounts.actions()
+        for one in accounts.offered_actions(account)
         if one.action.shown is wanted
     ]
     return render_page(
@@ -89,7 +89,7 @@ def render_page(template: str, accounts: Accounts, **values: object) -> str:
         template,
         **phrases(language),
         **values,
-        features=accounts.features,
+        features=accounts.offered(),
         language=language,
         path=partial(_path, accounts),
         site_name=accounts.mailing.site_name,

@@ -218,6 +218,14 @@ class ModelAccounts(ModelCredentials):
         """
         return self._table.uses_keys_again()
 
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """What the users are named by: ``"email"``, ``"username"`` or both.
+
+        .. versionadded:: 0.2
+        """
+        return tuple(kind.value for kind in self._table.kinds.values())
+
     def load_user(self, account_id: str) -> object | None:
         """Return the application's own object for an account, or ``None``."""
         return self._table.load(account_id)

@@ -17,13 +17,14 @@ from admit import device_names, tokens
 from admit.errors import ConfigurationError, NotFound, Text
 from admit.events import SecretRotated, SessionEnded, kinds, name_of
 from admit.feature import Context, Demand, Feature, Reply, Shown, action
+from admit.features.activity.lines import Lines
 from admit.features.activity.recorder import Recorder
 from admit.findings import at_most
 from admit.model import EndReason
 from admit.settings import setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from admit.chain import Link
     from admit.events import Events
@@ -133,12 +134,7 @@ class Activity(Feature):
 
     def export(self, ctx: Context, account: Account) -> Any:
         """Return all that is recorded about the account, the latest first."""
-        found: list[Link] = []
-        last: int | None = None
-        while page := _kept(ctx.events).list_events(subject=account.id, before=last, limit=_AT_ONCE):
-            found += page
-            last = page[-1].number
-        return [_exported(one, account.id) for one in found] or None
+        return [_exported(one, account.id) for one in _records(ctx, account.id, None, _AT_ONCE)] or None
 
     def erase(self, stores: Stores, account: Account) -> None:
         """Erase what is personal in the records about the account; their places in the chain stay."""
@@ -164,11 +160,22 @@ def _kept(store: EventStore | None) -> EventStore:
 
 def _listed(ctx: Context, before: int | None) -> Reply[ActivityList]:
     session = ctx.demand_session()
-    # One more than is shown tells whether there is more.
-    found = _kept(ctx.events).list_events(subject=session.subject, before=before, limit=_ON_A_PAGE + 1)
-    shown = found[:_ON_A_PAGE]
-    older = str(shown[-1].number) if len(found) > len(shown) else None
-    return Reply(ActivityList(entries=[_view(one, session) for one in shown], before=older))
+    entries: list[ActivityView] = []
+    for link, is_line in Lines().marked(_records(ctx, session.subject, before, _ON_A_PAGE + 1)):
+        if is_line and len(entries) == _ON_A_PAGE:
+            return Reply(ActivityList(entries=entries, before=str(link.number + 1)))
+        if is_line:
+            entries.append(_view(link, session))
+    return Reply(ActivityList(entries=entries, before=None))
+
+
+def _records(ctx: Context, subject: str, before: int | None, at_once: int) -> Iterator[Link]:
+    """Give the records about an account, the latest first, and ask for so many at a time."""
+    while page := _kept(ctx.events).list_events(subject=subject, before=before, limit=at_once):
+        yield from page
+        if len(page) < at_once:
+            return
+        before = page[-1].number
 
 
 def _view(link: Link, here: Session) -> ActivityView:

@@ -15,6 +15,7 @@ Source: NIST SP 800-63B-4, sections 3.1.3.1 (mail is no authenticator of its own
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -26,7 +27,7 @@ from admit.changing import outdated
 from admit.codes import WrongCode
 from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
 from admit.events import Event, LoginFailed
-from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Signed, action
+from admit.feature import About, Context, Face, Feature, Reply, Secret, Shown, Signed, action
 from admit.feature import Token as TokenField
 from admit.model import IdentifierKind
 from admit.origins import may_be_strangers
@@ -85,6 +86,7 @@ class MagicLink(Feature):
     name = "magic_link"
     logs_in: ClassVar[str | None] = "ask"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(_LONGEST, "How long a link and its code work; ten minutes at most.")
 
@@ -118,11 +120,12 @@ class MagicLink(Feature):
             self._send(ctx, account, key, address if is_allowed else None, remember=form.remember)
         return Reply(MailSent(), page="magic_link/code")
 
-    @action("GET", "/magic-link/use", title="Sign in", page="magic_link/use", faces=[Face.PAGE])
+    @action("GET", "/magic-link/use", title="Sign in", page="magic_link/use", faces=[Face.PAGE], by_mail=True)
     def form(self, ctx: Context) -> Reply[None]:
         """Show the button that logs in, or how to go on in another browser; nothing is changed by looking."""
         link, kept = (tokens.parse_challenge(ctx.kept.get(name, "")) for name in ("link", self.name))
         if link is None or kept is None or link.id != kept.id:
+            self._note_elsewhere(ctx, str(link))
             return Reply(None, page="magic_link/elsewhere")
         self._asked_here(ctx, str(link))
         return Reply(None)
@@ -134,6 +137,7 @@ class MagicLink(Feature):
         page="magic_link/use",
         errors=[InvalidChallenge, InvalidCredentials],
         link="/magic-link/<token>",
+        by_mail=True,
     )
     def use(self, ctx: Context, form: MailLinkForm) -> Reply[Signed]:
         """Log in by the link, in the browser in which it was asked for."""
@@ -146,6 +150,7 @@ class MagicLink(Feature):
         title="Type the code",
         page="magic_link/code",
         errors=[InvalidChallenge, InvalidCredentials, Throttled, WrongCode],
+        by_mail=True,
     )
     def enter(self, ctx: Context, form: MailCodeForm) -> Reply[Signed]:
         """Log in by the code, in the browser in which it was asked for; the mail may be read on another device."""
@@ -202,6 +207,12 @@ class MagicLink(Feature):
         asked, token = ctx.gate.look(self.name, ctx.kept.get(self.name, "")), tokens.parse_challenge(link)
         if token is None or token.id != asked.id or not codes.is_link(asked, token.secret):
             raise InvalidChallenge(reason="another browser's link, or none")
+        _note(ctx, asked)
+
+    def _note_elsewhere(self, ctx: Context, link: str) -> None:
+        """Note which account a link is for that another browser has asked for: its holder has read the email."""
+        with suppress(InvalidChallenge):
+            _note(ctx, ctx.gate.challenges.look(self.name, link, by=codes.LINK))
 
     def _take(self, ctx: Context) -> Challenge:
         return ctx.gate.take(self.name, ctx.kept.get(self.name, ""))
@@ -232,6 +243,12 @@ class MagicLink(Feature):
         _void(ctx, account)  # what came in between
         ctx.gate.challenges.void(account.id)
         ctx.publish(MailProven(at=ctx.now, subject=account.id))
+
+
+def _note(ctx: Context, asked: Challenge) -> None:
+    account = ctx.accounts.get_account(asked.subject)
+    if account is not None:
+        ctx.about = About(account.label, account.id)
 
 
 def _void(ctx: Context, account: Account) -> None:

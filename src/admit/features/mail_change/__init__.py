@@ -28,7 +28,7 @@ from admit.errors import (
     Throttled,
 )
 from admit.events import Event
-from admit.feature import Context, Demand, Face, Feature, Reply, Shown, action, can_regain
+from admit.feature import About, Context, Demand, Face, Feature, Reply, Shown, action, can_regain
 from admit.features.mail_change import ways_back
 from admit.features.mail_change.forms import (
     MailChangedBack,
@@ -87,6 +87,7 @@ class MailChange(Feature):
 
     name = "mail_change"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(hours=24), "How long the link to a new address works.")
     way_back: timedelta = setting(timedelta(days=7), "How long the old address can take the change back.")
@@ -167,6 +168,7 @@ class MailChange(Feature):
         page="mail_change/confirm",
         demands=Demand.SESSION,
         faces=[Face.PAGE],
+        by_mail=True,
     )
     def form(self, ctx: Context) -> Reply[NewMail]:
         """Show the button that makes the new address count; nothing is changed by looking."""
@@ -180,6 +182,7 @@ class MailChange(Feature):
         demands=Demand.SESSION,
         errors=[InvalidChallenge],
         link="/mail-change/confirm/<token>",
+        by_mail=True,
     )
     def confirm(self, ctx: Context, form: MailChangeLinkForm) -> Reply[MailMoved]:
         """Make the new address count, for who is logged in to the account that it was asked for."""
@@ -203,10 +206,17 @@ class MailChange(Feature):
         ctx.gate.challenges.void(account.id)  # which open nothing any more; nobody has to keep them
         return Reply(MailMoved(email=new.value, until=until), page="mail_change/confirmed")
 
-    @action("GET", "/mail-change/undo", title="Take your account back", page="mail_change/undo", faces=[Face.PAGE])
+    @action(
+        "GET",
+        "/mail-change/undo",
+        title="Take your account back",
+        page="mail_change/undo",
+        faces=[Face.PAGE],
+        by_mail=True,
+    )
     def undo_form(self, ctx: Context) -> Reply[NewMail]:
         """Show the button that takes the change back; nothing is changed by looking."""
-        return Reply(NewMail(email=ways_back.look(ctx, ctx.kept.get("link", "")).details["value"]))
+        return Reply(NewMail(email=self._way(ctx, ctx.kept.get("link", "")).details["value"]))
 
     @action(
         "POST",
@@ -215,10 +225,11 @@ class MailChange(Feature):
         page="mail_change/undo",
         errors=[InvalidChallenge, Overloaded],
         link="/mail-change/undo/<token>",
+        by_mail=True,
     )
     def undo(self, ctx: Context, form: MailChangeLinkForm) -> Reply[MailChangedBack]:
         """Make the old address count again, end all sessions and the password, and mail a link to choose another."""
-        way = ways_back.look(ctx, form.token)
+        way = self._way(ctx, form.token)
         account = ctx.accounts.get_account(way.subject)
         # A closed one as well, as long as it can be opened again: a thief may have closed it.
         if account is None or not ctx.gate.admission.can_return(account):
@@ -247,9 +258,15 @@ class MailChange(Feature):
         somebody else's address can't have them confirm it.
         """
         account, asked = ctx.demand_account(), ctx.gate.look(self.name, token)
+        ctx.about = About(asked.details["value"], asked.subject)
         if asked.subject != account.id or asked.details["from"] != _key_of(account):
             raise InvalidChallenge(reason="another's, or of another address")
         return asked.details
+
+    def _way(self, ctx: Context, token: str) -> Credential:
+        way = ways_back.look(ctx, token)
+        ctx.about = About(way.details["value"], way.subject)
+        return way
 
     def _restored(self, ctx: Context, account: Account, way: Credential) -> Account:
         """Return an account with its old address."""

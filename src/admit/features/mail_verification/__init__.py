@@ -11,17 +11,16 @@ Source: NIST SP 800-63A (a code that is sent to an address works for 24 hours at
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from admit import codes, identifiers, origins, sign_ups
-from admit.changing import outdated
+from admit import codes, identifiers, origins, sign_ups, tokens
 from admit.codes import WrongCode
-from admit.errors import IdentifierTaken, InvalidChallenge, Text, Throttled
-from admit.events import Event
+from admit.errors import IdentifierTaken, InvalidChallenge, Throttled
 from admit.feature import Context, Face, Feature, Reply, action
+from admit.features.mail_verification import accounts, confirmed_links
+from admit.features.mail_verification.events import IdentifierVerified, SignUpWaits
 from admit.features.mail_verification.forms import (
     CodeForm,
     Confirmed,
@@ -31,7 +30,6 @@ from admit.features.mail_verification.forms import (
     TokenForm,
 )
 from admit.findings import at_most, ok, warning
-from admit.model import IdentifierKind, Outcome
 from admit.origins import may_be_strangers
 from admit.settings import setting
 
@@ -39,8 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit.findings import Finding
-    from admit.model import Account, Client
+    from admit.model import Account
     from admit.sign_ups import SignUp, Waiting
+    from admit.store import Stores
 
 __all__ = [
     "CodeForm",
@@ -55,26 +54,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignUpWaits(Event):
-    """Somebody has signed up, and there is an account once the address is confirmed; it is about nobody until then."""
-
-    outcome: ClassVar[Outcome] = Outcome.PENDING
-    said: ClassVar[Text | None] = Text("Somebody signed up with your mail address.")
-
-    method: str
-    client: Client
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentifierVerified(Event):
-    """A mail address was confirmed; ``kept`` tells whether what was set up before it still stands."""
-
-    said: ClassVar[Text | None] = Text("Your mail address was confirmed.")
-
-    kept: bool
-
-
 class MailVerification(Feature):
     """Sends a link to each new address, and confirms the address when it comes back.
 
@@ -83,6 +62,7 @@ class MailVerification(Feature):
 
     name = "mail_verification"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(hours=24), "How long a link works.")
     required: bool = setting(True, "Whether an account can be used only once its address is confirmed.")
@@ -124,6 +104,10 @@ class MailVerification(Feature):
         """Make a link that goes to nobody: it takes as long as :meth:`welcome` does."""
         ctx.gate.challenge(self.name, "", self.lifetime, {"key": ""})
 
+    def erase(self, stores: Stores, account: Account) -> None:
+        """Forget which links have confirmed its address."""
+        confirmed_links.forget(stores, account)
+
     def confirmation(self, ctx: Context, account: Account) -> str | None:
         """Return a link by which the address of an account is confirmed."""
         return self._link(ctx, account)
@@ -153,17 +137,29 @@ class MailVerification(Feature):
         self._send(ctx, account)
         return Reply(Requested(), page="mail_verification/sent")
 
-    @action("GET", "/verify", title="Confirm your address", page="mail_verification/confirm", faces=[Face.PAGE])
+    @action(
+        "GET",
+        "/verify",
+        title="Confirm your address",
+        page="mail_verification/confirm",
+        faces=[Face.PAGE],
+        by_mail=True,
+    )
     def form(self, ctx: Context) -> Reply[LinkView]:
         """Show the button that confirms, or how to go on elsewhere: scanners follow links, people press buttons."""
         link = ctx.kept.get("link", "")
-        waiting = sign_ups.at_link(ctx, link)
+        waiting = self._waiting(ctx, link)
         if waiting is None:
-            ctx.gate.look(self.name, link)
+            with confirmed_links.telling(ctx, link):
+                account = ctx.accounts.get_account(ctx.gate.look(self.name, link).subject)
+            if account is not None:
+                accounts.note(ctx, account)
+            return Reply(LinkView())
+        if waiting.is_kept:
             return Reply(LinkView())
         username = waiting.sign_up.account.username
-        page = None if waiting.is_kept else "mail_verification/elsewhere"
-        return Reply(LinkView(username=username.value if username else None), page=page)
+        view = LinkView(username=username.value if username else None, code=codes.code_of(link.partition(".")[2]))
+        return Reply(view, page="mail_verification/elsewhere")
 
     @action(
         "POST",
@@ -173,6 +169,7 @@ class MailVerification(Feature):
         errors=[InvalidChallenge, IdentifierTaken],
         link="/verify/<token>",
         goes_on=True,
+        by_mail=True,
     )
     def confirm(self, ctx: Context, form: TokenForm) -> Reply[Confirmed]:
         """Confirm the address that the link was sent to. Nobody is logged in by it.
@@ -180,8 +177,9 @@ class MailVerification(Feature):
         Where it is another client than the one that signed up, the account is made without the password that was chosen
         there. To keep that, have the code of the mail sent by the client that signed up.
         """
-        waiting = sign_ups.at_link(ctx, form.token)
-        return self._confirm(ctx, form.token) if waiting is None else self._complete(ctx, waiting, form.username)
+        waiting = self._waiting(ctx, form.token)
+        with confirmed_links.telling(ctx, form.token):
+            return self._confirm(ctx, form.token) if waiting is None else self._complete(ctx, waiting, form.username)
 
     @action(
         "POST",
@@ -190,6 +188,7 @@ class MailVerification(Feature):
         page="mail_verification/code",
         errors=[InvalidChallenge, IdentifierTaken, Throttled, WrongCode],
         goes_on=True,
+        by_mail=True,
     )
     def enter(self, ctx: Context, form: CodeForm) -> Reply[Confirmed]:
         """Confirm an address by the code of the mail, where somebody has signed up with it."""
@@ -204,6 +203,7 @@ class MailVerification(Feature):
             raise WrongCode(reason="wrong code")
         attempt.succeeded()
         ctx.throttle.forgive(self.name, mail)
+        accounts.note(ctx, waiting.sign_up.account)
         return self._complete(ctx, waiting, form.username)
 
     # -- sign-ups ----------------------------------------------------------------------------------
@@ -234,10 +234,17 @@ class MailVerification(Feature):
         address = sign_up.account.email if is_mailed and owner is None else None
         ctx.post(address.value if address else None, "mail_verification/mail", values)
 
+    def _waiting(self, ctx: Context, link: str) -> Waiting | None:
+        waiting = sign_ups.at_link(ctx, link)
+        if waiting is not None:
+            accounts.note(ctx, waiting.sign_up.account)
+        return waiting
+
     def _complete(self, ctx: Context, waiting: Waiting, username: str | None) -> Reply[Confirmed]:
         account = sign_ups.complete(ctx, waiting, username=username)
         if waiting.token is not None:
             ctx.keeps[sign_ups.KIND] = ""
+        confirmed_links.note(ctx, account, waiting.challenge.id, waiting.challenge.details[codes.LINK])
         return self._confirmed(ctx, account, is_kept=waiting.is_kept)
 
     # -- accounts ----------------------------------------------------------------------------------
@@ -256,39 +263,25 @@ class MailVerification(Feature):
 
     def _confirm(self, ctx: Context, token: str) -> Reply[Confirmed]:
         """Confirm the address of an account that is there: void first, and use the link up last."""
-        link = ctx.gate.look(self.name, token)
-        account = ctx.accounts.get_account(link.subject)
-        if account is None or account.is_verified or not ctx.gate.admission.can_return(account):
-            raise InvalidChallenge(reason="the account is gone, locked, or confirmed")
-        if account.email is None or account.email.key != link.details["key"]:
-            raise InvalidChallenge(reason="the account has another address")
+        account = accounts.owner(ctx, self.name, token)
         is_kept = origins.was_made_here(ctx, account)
         if not is_kept:
             self._void(ctx, account)
-        self._verify(ctx, account, is_kept=is_kept)
+        accounts.verify(ctx, account, is_kept=is_kept)
         if not is_kept:
             self._void(ctx, account)  # what came in between
+            ctx.leaves = ctx.account is not None and ctx.account.id == account.id
         ctx.gate.challenges.void(account.id, kind=self.name if is_kept else None)
         origins.unmark(ctx, account)
-        return self._confirmed(ctx, account, is_kept=is_kept or self._has_secret(ctx, account))
-
-    def _verify(self, ctx: Context, account: Account, *, is_kept: bool) -> None:
-        verified = tuple(
-            replace(one, verified_at=ctx.now) if one.kind is IdentifierKind.EMAIL else one
-            for one in account.identifiers
-        )
-        new = replace(account if is_kept else outdated(account), identifiers=verified)
-        if not ctx.accounts.replace_account(account, new):
-            raise InvalidChallenge(reason="the account has changed meanwhile")
+        link, _, secret = token.partition(".")
+        confirmed_links.note(ctx, account, link, tokens.hash_secret(secret).hex())
+        return self._confirmed(ctx, account, is_kept=is_kept or accounts.has_secret(ctx, account))
 
     def _void(self, ctx: Context, account: Account) -> None:
         """Make worthless what whoever has signed up has set up; what the operator has set up is nobody else's."""
         for credential in filter(may_be_strangers, ctx.credentials.list_credentials(account.id)):
             ctx.credentials.delete_credential(credential.id)
         ctx.gate.revoke_all(account.id, by="verification")
-
-    def _has_secret(self, ctx: Context, account: Account) -> bool:
-        return any(not may_be_strangers(one) for one in ctx.credentials.list_credentials(account.id))
 
     def _confirmed(self, ctx: Context, account: Account, *, is_kept: bool) -> Reply[Confirmed]:
         ctx.publish(IdentifierVerified(at=ctx.now, subject=account.id, kept=is_kept))

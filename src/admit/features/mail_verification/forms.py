@@ -36,9 +36,10 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a link is about: the user name that was asked for with it, if one was."""
+    """What a link is about: the user name that was asked for with it, and its code, for the browser that signed up."""
 
     username: str | None = None
+    code: str | None = None
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True):

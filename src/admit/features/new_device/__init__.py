@@ -24,14 +24,14 @@ import msgspec
 from admit import device_names
 from admit.errors import InvalidChallenge, Overloaded, Text
 from admit.events import SessionEvent
-from admit.feature import Context, Face, Feature, Reply, Token, action, can_regain
+from admit.feature import About, Context, Face, Feature, Reply, Token, action, can_regain
 from admit.known_devices import KINDS
 from admit.settings import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from admit.model import Account, Client, Identifier, Session
+    from admit.model import Account, Challenge, Client, Identifier, Session
     from admit.store import Stores
 
 __all__ = ["DeviceDenied", "DeviceMet", "Evicted", "NewDevice", "NewDeviceForm", "NewDeviceView"]
@@ -49,6 +49,7 @@ class DeviceMet(SessionEvent):
     """Somebody has logged in on a device that is not known; ``told`` says whether the owner was sent a mail."""
 
     said: ClassVar[Text | None] = Text("A new device signed in.")
+    tells_login: ClassVar[bool] = True
 
     told: bool
 
@@ -88,6 +89,7 @@ class NewDevice(Feature):
 
     name = "new_device"
     sends_mail = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(days=7), "How long the owner can say that it was not them.")
     mails_per_hour: int = setting(
@@ -125,10 +127,10 @@ class NewDevice(Feature):
         if stores.challenges is not None:
             stores.challenges.delete_challenges(_subject(account))
 
-    @action("GET", "/new-device", title="Was it you?", page="new_device/deny", faces=[Face.PAGE])
+    @action("GET", "/new-device", title="Was it you?", page="new_device/deny", faces=[Face.PAGE], by_mail=True)
     def form(self, ctx: Context) -> Reply[NewDeviceView]:
         """Show the login and the button that denies it; nothing is changed by looking."""
-        found = ctx.gate.look(self.name, ctx.kept.get("link", ""))
+        found = self._told(ctx, ctx.kept.get("link", ""))
         name, address = found.details["name"], found.details["address"] or None
         return Reply(NewDeviceView(name=name, address=address, at=found.created_at))
 
@@ -139,13 +141,14 @@ class NewDevice(Feature):
         page="new_device/deny",
         errors=[InvalidChallenge, Overloaded],
         link="/new-device/<token>",
+        by_mail=True,
     )
     def deny(self, ctx: Context, form: NewDeviceForm) -> Reply[Evicted]:
         """End all sessions, links and the password of the account, and mail a link to choose another password.
 
         Not only the session of that login: it may have been replaced since, and others may have begun.
         """
-        details = ctx.gate.look(self.name, form.token).details
+        details = self._told(ctx, form.token).details
         account = ctx.accounts.get_account(details["account"])
         # A closed one as well, as long as it can be opened again: a thief may have closed it.
         if account is None or not ctx.gate.admission.can_return(account):
@@ -173,6 +176,12 @@ class NewDevice(Feature):
         url = ctx.url("new_device.deny", token=token)
         values = {"account": account, "device": name, "address": address, "at": ctx.now, "url": url}
         ctx.post(to.value, "new_device/mail", values)
+
+    def _told(self, ctx: Context, token: str) -> Challenge:
+        found = ctx.gate.look(self.name, token)
+        # Not by its label: whoever has read the email knows the address that it went to, and no more.
+        ctx.about = About(found.details["key"], found.details["account"])
+        return found
 
     def _claim(self, ctx: Context, account: Account, token: str) -> None:
         ctx.gate.take(self.name, token)

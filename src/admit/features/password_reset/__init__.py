@@ -18,7 +18,7 @@ import msgspec
 from admit import identifiers
 from admit.errors import InvalidChallenge, InvalidCredentials, LockedAccount, StoreError, Text
 from admit.events import Event
-from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Token, action
+from admit.feature import About, Context, Face, Feature, Reply, Secret, Shown, Token, action
 from admit.findings import at_most
 from admit.settings import setting
 
@@ -73,6 +73,7 @@ class PasswordReset(Feature):
     name = "password_reset"
     sends_mail = True
     mails_confirmed_only = True
+    needs_email = True
 
     lifetime: timedelta = setting(timedelta(minutes=20), "How long a link works.")
 
@@ -116,11 +117,16 @@ class PasswordReset(Feature):
         return Reply(Asked(), page="password_reset/asked")
 
     @action(
-        "GET", "/password-reset/choose", title="Choose a new password", page="password_reset/choose", faces=[Face.PAGE]
+        "GET",
+        "/password-reset/choose",
+        title="Choose a new password",
+        page="password_reset/choose",
+        faces=[Face.PAGE],
+        by_mail=True,
     )
     def form(self, ctx: Context) -> Reply[None]:
         """Show the form, if the link still works; nothing is changed by looking."""
-        ctx.gate.look(self.name, ctx.kept.get("link", ""))
+        self._owner(ctx, ctx.kept.get("link", ""))
         return Reply(None)
 
     @action(
@@ -130,12 +136,11 @@ class PasswordReset(Feature):
         page="password_reset/choose",
         errors=[InvalidChallenge, LockedAccount],
         link="/password-reset/<token>",
+        by_mail=True,
     )
     def choose(self, ctx: Context, form: ChooseForm) -> Reply[Chosen]:
         """Make a new password the one that counts. All sessions end, and nobody is logged in by it."""
-        account = ctx.accounts.get_account(ctx.gate.look(self.name, form.token).subject)
-        if account is None or ctx.gate.admission.is_over(account):
-            raise InvalidChallenge(reason="the account is gone, or closed")
+        account = self._owner(ctx, form.token)
         ctx.gate.admission.bar(account, self.name)
         keeper = self._keeper(ctx)
         # Refused before the link is used up: a password that is too short must not cost another mail.
@@ -152,8 +157,21 @@ class PasswordReset(Feature):
                 self._tell(ctx, account)
             raise
         self._tell(ctx, account)
+        ctx.leaves = ctx.account is not None and ctx.account.id == account.id
         ctx.keeps["link"] = ""
         return Reply(Chosen(), page="password_reset/chosen")
+
+    def _owner(self, ctx: Context, token: str) -> Account:
+        """Return the account that a link is for, and note that the page is about it, whoever is signed in.
+
+        Raises:
+            InvalidChallenge: The link does not work, or the account is gone.
+        """
+        account = ctx.accounts.get_account(ctx.gate.look(self.name, token).subject)
+        if account is None or ctx.gate.admission.is_over(account):
+            raise InvalidChallenge(reason="the account is gone, or closed")
+        ctx.about = About(account.label, account.id)
+        return account
 
     def _tell(self, ctx: Context, account: Account) -> None:
         ctx.publish(PasswordWasReset(at=ctx.now, subject=account.id))

@@ -104,6 +104,11 @@ class Registration(Feature):
             message = f'{self.key("identifiers")} is {self.identifiers!r}. Set it to ("email",), ("username",) or both.'
             raise ConfigurationError(message)
 
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """What accounts are named by."""
+        return self.identifiers
+
     def examine(self, features: Mapping[str, Feature]) -> list[Finding]:
         """Tell of accounts that anybody can make with an address that is not theirs."""
         takes_addresses = "email" in self.identifiers and self.mode is SignUp.OPEN

@@ -71,7 +71,7 @@ class Post(Protocol):
 
         Args:
             to: The address, as its owner has typed it; ``None`` to make the mail and send it to nobody.
-            mail: The name of the templates, without ``.txt`` and ``.html``.
+            mail: The name of the templates below ``admit/``, without ``.txt`` and ``.html``.
             values: What the templates are given.
         """
         ...
@@ -246,7 +246,8 @@ class Context(Regaining):
 
         Args:
             account: Whose address it is; ``account`` in the templates.
-            mail: The name of the templates. Their folder says what the mail is for; each purpose is counted apart.
+            mail: The name of the templates, below ``admit/``. Their folder says what the mail is for; each purpose is
+                counted apart.
             link: Makes the link for an account, and the ones before it worthless; ``url`` in the templates.
             values: What else the templates are given.
         """

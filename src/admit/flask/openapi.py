@@ -82,12 +82,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     methods: list[ProblemMethod] | msgspec.UnsetType = msgspec.UNSET
 
 
-def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]:
+def describe(accounts: Accounts, *, cookie: str | None = None, server: str | None = None) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of an application's accounts.
 
     Args:
         accounts: Its features, and where they are.
         cookie: The name of the session's cookie; the one that it has over https when it is missing.
+        server: The address that the paths are below; the public address of the site when it is missing.
 
     .. versionadded:: 0.2
     """
@@ -101,6 +102,7 @@ def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]
     return {
         "openapi": "3.1.0",
         "info": {"title": accounts.mailing.site_name, "version": metadata.version("admit"), "description": _ABOUT},
+        "servers": [{"url": accounts.mailing.base if server is None else server}],
         "tags": [{"name": name, "description": prose(type(accounts.features[name])).text} for name in tagged],
         "paths": paths,
         "components": {

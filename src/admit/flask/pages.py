@@ -24,8 +24,8 @@ from admit.flask.bodies import posted
 from admit.flask.context import the_request
 from admit.flask.headers import query
 from admit.flask.languages import said
-from admit.flask.phrases import phrases
-from admit.flask.redirects import asked_url, redirect_to, safe_next
+from admit.flask.phrases import phrases, templates_of
+from admit.flask.redirects import asked_url, mounted, redirect_to, safe_next
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts, Bound
     from admit.model import Account
 
-__all__ = ["Pages", "mounted", "next_of"]
+__all__ = ["Pages", "next_of"]
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,16 @@ class Pages:
         add_error_headers(response, error)
         return response
 
-    def plain(self, error: AdmitError, language: str) -> Response:
+    def plain(self, message: str, status: int, language: str) -> Response:
         """Show a refusal when nothing else is known of the request."""
         html = render_template(
             "admit/plain.html",
             **phrases(language),
             language=language,
-            message=said(error.message, language),
+            message=message,
             site_name=self._accounts.mailing.site_name,
         )
-        response = current_app.response_class(html, status=error.status, mimetype="text/html")
-        add_error_headers(response, error)
-        return response
+        return current_app.response_class(html, status=status, mimetype="text/html")
 
     def path(self, name: str, **arguments: str) -> str:
         """Return the path of an action's page as a browser asks for it: below where the application is mounted."""
@@ -135,7 +133,7 @@ class Pages:
         language = ctx.language
         account = None if ctx.leaves else ctx.account
         html = render_template(
-            f"{page}.html",
+            templates_of(page, "html"),
             **phrases(language, ctx.now),
             account=account,
             action=bound.action,
@@ -200,11 +198,6 @@ class Pages:
     def _login_path(self) -> str | None:
         name = way_in(self._accounts.features)
         return None if name is None else self.path(name)
-
-
-def mounted(place: str) -> str:
-    """Return a path in the application as a browser asks for it: below where the application is mounted."""
-    return the_request().root_path + place if place.startswith("/") else place
 
 
 def _has_form(action: Action, error: AdmitError) -> bool:

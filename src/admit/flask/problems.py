@@ -24,13 +24,23 @@ _TYPE = "application/problem+json"
 
 
 def wanted() -> bool:
-    """Tell whether to refuse with a problem document: the application and the client both want JSON."""
+    """Tell whether to refuse with a problem document: the application wants it, and no person waits for a page.
+
+    A client that prefers one of JSON and HTML gets that. Most scripts take anything: these are told by what browsers
+    and libraries add. A client that says nothing at all, such as a test client, gets what a person gets.
+    """
     if not state_now().settings.problem_json:
         return False
     request = the_request()
     accepted = headers.accepted_types(request)
     json_quality = max(accepted.quality("application/json"), accepted.quality(_TYPE))
-    return bool(headers.is_json(request) or json_quality > accepted.quality("text/html"))
+    html_quality = max(accepted.quality("text/html"), accepted.quality("application/xhtml+xml"))
+    if headers.is_json(request) or json_quality != html_quality:
+        return headers.is_json(request) or json_quality > html_quality
+    mode = headers.header(request, "Sec-Fetch-Mode")
+    if mode is not None:
+        return mode != "navigate"
+    return bool(accepted) or headers.header(request, "X-Requested-With") is not None
 
 
 def session_required(ending: Ending | None) -> SessionRequired:

@@ -227,7 +227,7 @@ class Context(Regaining):
         """
         session = self.demand_session()
         if not self.gate.is_fresh(session, within):
-            raise ReauthenticationRequired
+            raise ReauthenticationRequired(within=self.gate.settings.fresh_within if within is None else within)
         return session
 
     def secret_keeper(self) -> SecretKeeper | None:

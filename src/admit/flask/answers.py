@@ -27,6 +27,7 @@ from admit.flask.context import the_request
 from admit.flask.cookies import DEVICES, PENDING
 from admit.flask.languages import said
 from admit.flask.outages import log_outage
+from admit.flask.problems import challenge_of, status_of
 from admit.flask.redirects import mounted
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def as_json(action: Action, reply: Reply[Any], language: str) -> Response:
 def as_problem(accounts: Accounts, error: AdmitError, language: str) -> Response:
     """Return the problem document of an error (RFC 9457)."""
     particulars = _particulars(accounts, error, language)
-    status = HTTPStatus(error.status)
+    status = status_of(error)
     response = _document(status, status.phrase, error.problem_code, said(error.message, language), particulars)
     add_error_headers(response, error)
     return response
@@ -160,8 +161,8 @@ def add_error_headers(response: Response, error: AdmitError) -> None:
     """Add what HTTP wants with some statuses."""
     if isinstance(error, Throttled | Overloaded | Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Cookie realm="login"'
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = challenge_of(error)
 
 
 def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[str, Any]:

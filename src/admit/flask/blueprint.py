@@ -12,7 +12,7 @@ from flask import Blueprint
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
 
-from admit.errors import NotFound, Overloaded
+from admit.errors import InvalidCredentials, InvalidProof, NotFound, Overloaded
 from admit.feature import Demand, Face
 from admit.flask import bodies
 from admit.flask.accounts import kept_cookie
@@ -241,11 +241,17 @@ def _call(
     action = bound.action
     _refuse_long(arguments.values())
     _demand(action, ctx)
+    given: dict[str, Any] = dict(arguments)
     if action.input is None:
         bodies.refuse_fields(found)
-        return action.function(bound.feature, ctx, **arguments)
-    form = bodies.typed(action.input, found, strict=strict)
-    return action.function(bound.feature, ctx, form=form, **arguments)
+    else:
+        given["form"] = bodies.typed(action.input, found, strict=strict)
+    try:
+        return action.function(bound.feature, ctx, **given)
+    except InvalidCredentials as error:
+        if action.demands is Demand.NOTHING:
+            raise
+        raise InvalidProof(error.reason, code=error.problem_code) from error
 
 
 def _refuse_long(arguments: Iterable[object]) -> None:

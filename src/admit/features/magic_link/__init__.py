@@ -23,7 +23,7 @@ import msgspec
 
 from admit import codes, identifiers, tokens
 from admit.changing import outdated
-from admit.codes import WrongCode
+from admit.codes import WrongLoginCode
 from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
 from admit.events import Event, LoginFailed
 from admit.feature import Context, Face, Feature, Reply, Secret, Shown, Signed, action
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from admit.model import Account, Challenge, Identifier
 
-__all__ = ["MagicLink", "MailCodeForm", "MailLinkForm", "MailLoginForm", "MailProven", "MailSent", "WrongCode"]
+__all__ = ["MagicLink", "MailCodeForm", "MailLinkForm", "MailLoginForm", "MailProven", "MailSent", "WrongLoginCode"]
 
 #: The longest that a code may be typed (NIST SP 800-63B-4, section 3.1.3.2).
 _LONGEST = timedelta(minutes=10)
@@ -145,7 +145,7 @@ class MagicLink(Feature):
         "/magic-link/code",
         title="Type the code",
         page="magic_link/code",
-        errors=[InvalidChallenge, InvalidCredentials, Throttled, WrongCode],
+        errors=[InvalidChallenge, InvalidCredentials, Throttled, WrongLoginCode],
     )
     def enter(self, ctx: Context, form: MailCodeForm) -> Reply[Signed]:
         """Log in by the code, in the browser in which it was asked for; the mail may be read on another device."""
@@ -163,7 +163,7 @@ class MagicLink(Feature):
                 LoginFailed(at=ctx.now, subject=subject, method=self.name, reason="wrong code", client=ctx.client)
             )
             attempt.failed()
-            raise WrongCode(reason="wrong code")
+            raise WrongLoginCode(reason="wrong code")
         attempt.succeeded()
         return self._admit(ctx, asked)
 

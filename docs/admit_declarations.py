@@ -164,7 +164,7 @@ def pages_of(feature: Feature) -> list[str]:
     """Return the names of the templates of a feature's pages."""
     folder, mails = _templates(feature), {one.name for one in mails_of(feature)}
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.html"))
-    return [name for name in names if name.removesuffix(".html") not in mails]
+    return [f"admit/{name}" for name in names if name.removesuffix(".html") not in mails]
 
 
 # -- as it is served ---------------------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def _to_error(code: str) -> str:
 
 def markdown_of_mails(feature: Feature) -> str:
     """Return a table of the mails of a feature."""
-    rows = [f"| {one.subject} | `{one.name}.txt`, `{one.name}.html` |" for one in mails_of(feature)]
+    rows = [f"| {one.subject} | `admit/{one.name}.txt`, `admit/{one.name}.html` |" for one in mails_of(feature)]
     return "\n".join(["| subject | templates |", "|---|---|", *rows]) if rows else "It has no mails of its own."
 
 
@@ -204,16 +204,22 @@ def _to_event(event: type[Event]) -> str:
 
 def markdown_of_errors(errors: Iterable[type[AdmitError]], what_to_do: Mapping[str, str]) -> str:
     """Return each error with its code, its status, what it says, and what a client does about it."""
-    return "\n\n".join(_error(error, what_to_do[error.code]) for error in errors)
+    by_code: dict[str, list[type[AdmitError]]] = {}
+    for error in errors:
+        by_code.setdefault(error.code, []).append(error)
+    return "\n\n".join(_error(kinds, what_to_do[code]) for code, kinds in by_code.items())
 
 
-def _error(error: type[AdmitError], advice: str) -> str:
+def _error(kinds_of_code: list[type[AdmitError]], advice: str) -> str:
+    error, *others = sorted(kinds_of_code, key=lambda one: len(one.__mro__))
+    statuses = " or ".join(str(one.status) for one in (error, *others))
+    elsewhere = "".join(f" {one.status}: {_plain(_first(one))}" for one in others)
     parents = [base for base in error.__bases__ if issubclass(base, AdmitError) and base is not AdmitError]
     kinds = f" A kind of {_to_error(parents[0].code)}." if parents else ""
     return "\n".join(
         [
             f"(error-{error.code})=",
-            f"**`{error.code}`** {error.status}, `{_imported(error)}`. {_plain(_first(error))}{kinds}",
+            f"**`{error.code}`** {statuses}, `{_imported(error)}`. {_plain(_first(error))}{elsewhere}{kinds}",
             "",
             f"- Says: “{error.message}”",
             f"- What to do: {advice}",

@@ -60,7 +60,7 @@ class Reply(Generic[_T]):
 
     Args:
         body: A typed value: the body of the JSON answer, and ``reply`` in the template. ``None`` for no body.
-        page: The template that shows it, without ``.html``; the action's own when it is missing.
+        page: The template that shows it, below ``admit/`` and without ``.html``; the action's own when it is missing.
         to: Where a browser goes instead: the full name of an action (``"devices.show"``) or a path.
         file: What the body is called as a file, which browsers keep instead of showing a page.
 
@@ -140,8 +140,8 @@ def action(  # noqa: PLR0913 -- what an action is made of
         method: The HTTP method. Pages send ``POST`` for whatever is not ``GET``.
         path: The path below the prefix, as Flask writes it: ``"/devices/<session_id>"``.
         title: What it is called, in menus and titles.
-        page: The template that shows it, without ``.html``. For an action with input it is its form: it is shown
-            for ``GET`` at the same path, and again with what was wrong.
+        page: The template that shows it, below ``admit/`` and without ``.html``. For an action with input it is its
+            form: it is shown for ``GET`` at the same path, and again with what was wrong.
         shown: Who sees it in the menu.
         demands: What it demands of whoever asks for it.
         faces: Whether it is served as a page, as JSON, or both.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from admit.model import Challenge
 
-__all__ = ["LINK", "TRIES", "Mailed", "WrongCode", "code_of", "is_code", "is_link", "new"]
+__all__ = ["LINK", "TRIES", "Mailed", "WrongCode", "WrongLoginCode", "code_of", "is_code", "is_link", "new"]
 
 #: How many codes may be typed for one mail.
 TRIES = 5
@@ -35,8 +35,14 @@ class WrongCode(AdmitError):
     """The code is not the one in the mail."""
 
     code = "wrong_code"
-    status = 401
+    status = 422
     message = "This is not the code in our last mail to you."
+
+
+class WrongLoginCode(WrongCode):
+    """The code by which somebody wants to sign in is not the one in the mail."""
+
+    status = 401
 
 
 class Mailed(NamedTuple):

@@ -78,7 +78,7 @@ class Post(Protocol):
 
         Args:
             to: The address, as its owner has typed it; ``None`` to make the mail and send it to nobody.
-            mail: The name of the templates, without ``.txt`` and ``.html``.
+            mail: The name of the templates below ``admit/``, without ``.txt`` and ``.html``.
             values: What the templates are given.
         """
         ...
@@ -236,7 +236,7 @@ class Context(Regaining):
         """
         session = self.demand_session()
         if not self.gate.is_fresh(session, within):
-            raise ReauthenticationRequired
+            raise ReauthenticationRequired(within=self.gate.settings.fresh_within if within is None else within)
         return session
 
     def secret_keeper(self) -> SecretKeeper | None:
@@ -255,7 +255,8 @@ class Context(Regaining):
 
         Args:
             account: Whose address it is; ``account`` in the templates.
-            mail: The name of the templates. Their folder says what the mail is for; each purpose is counted apart.
+            mail: The name of the templates, below ``admit/``. Their folder says what the mail is for; each purpose is
+                counted apart.
             link: Makes the link for an account, and the ones before it worthless; ``url`` in the templates.
             values: What else the templates are given.
         """

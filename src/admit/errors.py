@@ -5,8 +5,9 @@
     Exception
     ├── AdmitError                      the client's doing; code and message may be shown
     │   ├── InvalidCredentials      401 unknown identifier, wrong secret, closed account: one face
+    │   │   └── InvalidProof        403 a wrong secret of somebody who is signed in
     │   ├── LockedAccount           403 the account is locked; told only after the right proof
-    │   ├── InvalidChallenge        401 a link or a code that is unknown, used or too old
+    │   ├── InvalidChallenge        410 a link or a code that is unknown, used or too old
     │   ├── SessionRequired         401 nobody is logged in, or no longer
     │   ├── ReauthenticationRequired 403 the last authentication is too long ago
     │   ├── StepUpRequired          403 the session rests on too few factors
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
 __all__ = [
     "AdmitError",
@@ -43,6 +45,7 @@ __all__ = [
     "InvalidChallenge",
     "InvalidCredentials",
     "InvalidInput",
+    "InvalidProof",
     "LockedAccount",
     "MailRefused",
     "MalformedBody",
@@ -120,11 +123,22 @@ class InvalidCredentials(AdmitError):
     message: ClassVar[str] = "These credentials are not valid."
 
 
+class InvalidProof(InvalidCredentials):
+    """Somebody who is signed in has given a wrong secret, such as a wrong current password.
+
+    Signing in again would not help, so that it is no 401, which many clients answer by signing people out.
+
+    .. versionadded:: 0.2
+    """
+
+    status: ClassVar[int] = 403
+
+
 class InvalidChallenge(AdmitError):
     """The link or code is unknown, used or too old."""
 
     code: ClassVar[str] = "invalid_challenge"
-    status: ClassVar[int] = 401
+    status: ClassVar[int] = 410
     message: ClassVar[str] = "This link or code is not valid any more."
 
 
@@ -137,11 +151,19 @@ class SessionRequired(AdmitError):
 
 
 class ReauthenticationRequired(AdmitError):
-    """The last authentication is too long ago for this action."""
+    """The last authentication is too long ago for this action.
+
+    Args:
+        within: How long ago it may be.
+    """
 
     code: ClassVar[str] = "reauthentication_required"
     status: ClassVar[int] = 403
     message: ClassVar[str] = "Please log in again to go on."
+
+    def __init__(self, *, within: timedelta | None = None) -> None:
+        super().__init__()
+        self.within: timedelta | None = within
 
 
 class StepUpRequired(AdmitError):

@@ -216,7 +216,7 @@ def test_an_invitation_ends(new_site: Callable[..., Site]) -> None:
     token = registration.invite(site.login_manager.keeper.gate)  # type: ignore[union-attr]
     form = {"email": BOB, "password": PASSWORD, "invitation": token}
     site.clock.advance(timedelta(days=7))
-    assert site.browser().post("/sign-up", form).status_code == 401
+    assert site.browser().post("/sign-up", form).status_code == 410
     assert site.mails == []
 
 

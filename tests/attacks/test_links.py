@@ -61,7 +61,7 @@ def told(answer: TestResponse) -> tuple[Any, ...]:
 
 def is_refused(answer: TestResponse) -> bool:
     """Tell whether a token was refused as one that opens nothing."""
-    return answer.status_code in {400, 401} and answer.json["code"] == "invalid_challenge"
+    return answer.status_code in {400, 410} and answer.json["code"] == "invalid_challenge"
 
 
 def choose(browser: Browser, token: object, password: str = OTHER_PASSWORD, **more: Any) -> TestResponse:

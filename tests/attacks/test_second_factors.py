@@ -164,12 +164,12 @@ def test_133_half_a_login_ends(site: Site) -> None:
     late = site.browser()
     late.sign_in(ADA)
     site.clock.advance(timedelta(minutes=10))
-    assert prove(late).status_code == 401
+    assert prove(late).status_code == 410
     used = site.browser()
     used.sign_in(ADA)
     copy = used.cookie(PENDING) or ""
     assert prove(used).status_code == 200
-    assert prove(site.browser(), **{"Admit-Pending": copy}).status_code == 401
+    assert prove(site.browser(), **{"Admit-Pending": copy}).status_code == 410
     gone = site.browser()
     gone.sign_in(ADA)
     gone.post("/sign-out")
@@ -177,7 +177,7 @@ def test_133_half_a_login_ends(site: Site) -> None:
     changed = site.browser()
     changed.sign_in(ADA)
     assert used.post("/password", {"old_password": PASSWORD, "password": OTHER_PASSWORD}).status_code == 200
-    assert prove(changed).status_code == 401
+    assert prove(changed).status_code == 410
 
 
 def test_133_half_a_login_completed_at_once(site: Site) -> None:
@@ -226,7 +226,7 @@ def test_133_a_stale_session_and_somebody_elses_proof(site: Site) -> None:
     site.clock.advance(timedelta(hours=2))
     plain = {"Accept": "application/json"}
     assert browser.send("POST", "/transfer", headers=plain).status_code in {401, 403}
-    assert browser.post("/badge/confirm", {"identifier": BOB, "badge": f"badge of {BOB}"}).status_code == 401
+    assert browser.post("/badge/confirm", {"identifier": BOB, "badge": f"badge of {BOB}"}).status_code == 403
     assert browser.send("POST", "/transfer", headers=plain).status_code in {401, 403}
     assert browser.me().json["email"] == ADA
     assert browser.post("/badge/confirm", {"identifier": ADA, "badge": f"badge of {ADA}"}).status_code == 200

@@ -21,7 +21,7 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     assert built.stderr == ""
     assert (tmp_path / "html" / "index.html").is_file()
     page = (tmp_path / "html" / "features" / "registration.html").read_text()
-    for made in ("ADMIT_REGISTRATION_MODE", "/api/account/sign-up", "AccountCreated", "registration/taken.txt"):
+    for made in ("ADMIT_REGISTRATION_MODE", "/api/account/sign-up", "AccountCreated", "admit/registration/taken.txt"):
         assert made in page
     assert "registration_closed" in (tmp_path / "html" / "settings.html").read_text()
 

@@ -194,7 +194,7 @@ def test_every_template_is_named(name: str) -> None:
     folder = SOURCE / "features" / name / "templates"
     text = markdown_of_mails(catalogue()[name]) + markdown_of_pages(catalogue()[name])
     there = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
-    assert set(re.findall(r"`([\w/]+\.\w+)`", text)) == there
+    assert set(re.findall(r"`admit/([\w/]+\.\w+)`", text)) == there
 
 
 class Answer(msgspec.Struct):

@@ -62,6 +62,12 @@ def test_what_changes_something(method: str, headers: dict[str, str], expected: 
         ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"}, False),
         ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"}, False),
         ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}, False),
+        # A browser that does not say where a request is from says so at least for a script of another origin.
+        ({"Origin": HOST}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "https://app.example.evil"}, False),
+        ({"Sec_Fetch_Site": "same-origin", "Origin": "null"}, True),
     ],
 )
 def test_what_only_looks(headers: dict[str, str], expected: bool) -> None:  # noqa: FBT001
@@ -73,3 +79,5 @@ def test_origins_that_are_trusted() -> None:
     """Another origin passes when a setting lists it, exactly."""
     assert passes("POST", "https://shop.example", Origin="https://shop.example", Sec_Fetch_Site="same-site")
     assert not passes("POST", "https://shop.example", Origin="https://shop.example.evil", Sec_Fetch_Site="cross-site")
+    assert passes("GET", "https://shop.example", Origin="https://shop.example")
+    assert not passes("GET", "https://shop.example", Origin="http://shop.example")

@@ -200,7 +200,7 @@ def test_row_31_api_clients_get_a_problem(make: Make, promise: Promise) -> None:
 PLAIN = [
     ({}, {"Accept": "application/json"}, "the app did not ask for problems"),
     ({"ADMIT_PROBLEM_JSON": True}, {"Accept": "text/html,application/json;q=0.9"}, "a browser"),
-    ({"ADMIT_PROBLEM_JSON": True}, {"Accept": "*/*"}, "anything will do"),
+    ({"ADMIT_PROBLEM_JSON": True}, {"Accept": "*/*", "Sec-Fetch-Mode": "navigate"}, "a browser that takes anything"),
     ({"ADMIT_PROBLEM_JSON": True}, {}, "nothing said"),
 ]
 

@@ -33,12 +33,12 @@ def test_a_stale_login(make: Make) -> None:
         ("application/json", True),
         ("application/problem+json, */*;q=0.1", True),
         ("text/html, application/json;q=0.9", False),
-        ("*/*", False),
+        ("*/*", True),
         ("", False),
     ],
 )
 def test_what_a_client_prefers(make: Make, accept: str, *, wanted: bool) -> None:
-    """JSON goes to those who would rather have it than a page, and to those who send it."""
+    """JSON goes to those who don't ask for a page, and to those who send it; not to those who say nothing."""
     app = make(ADMIT_PROBLEM_JSON=True)
     with app.test_request_context(headers={"Accept": accept}):
         assert problems.wanted() is wanted

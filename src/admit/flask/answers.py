@@ -28,6 +28,8 @@ from admit.flask.cookies import DEVICES, PENDING
 from admit.flask.languages import said
 from admit.flask.next_page import KEPT
 from admit.flask.outages import log_outage
+from admit.flask.problems import challenge_of, status_of
+from admit.flask.redirects import mounted
 
 if TYPE_CHECKING:
     from flask import Response
@@ -36,7 +38,19 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts
     from admit.flask.settings import CookieSettings
 
-__all__ = ["REFUSALS", "as_json", "as_problem", "ask_to_wait", "harden", "problem_of", "settle"]
+__all__ = [
+    "HEADERS",
+    "REFUSALS",
+    "add_error_headers",
+    "as_json",
+    "as_passed_on",
+    "as_problem",
+    "ask_to_wait",
+    "harden",
+    "is_of_others",
+    "problem_of",
+    "settle",
+]
 
 _PROBLEM = "application/problem+json"
 
@@ -54,7 +68,8 @@ _POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-_HEADERS = {
+#: The headers that every answer of ours has, unless it has one of its own.
+HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     # And not no-referrer, with which browsers send "Origin: null" with our own forms.
@@ -67,10 +82,18 @@ _HEADERS = {
 
 def harden(response: Response) -> Response:
     """Add the headers that every answer of ours has."""
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.vary.update(["Cookie", "Sec-Fetch-Site", "Origin", "Accept-Language"])
     return response
+
+
+def is_of_others(error: Exception) -> bool:
+    """Tell whether another extension, or the application, has refused this and says why."""
+    if not isinstance(error, HTTPException) or isinstance(error.__cause__, StoreError):
+        return False
+    is_plain = type(error).__module__ == "werkzeug.exceptions" and error.description == type(error).description
+    return error.code not in _OF_FLASK or not is_plain or error.response is not None
 
 
 def problem_of(error: Exception) -> AdmitError:
@@ -97,20 +120,30 @@ def as_json(action: Action, reply: Reply[Any], language: str) -> Response:
 
 def as_problem(accounts: Accounts, error: AdmitError, language: str) -> Response:
     """Return the problem document of an error (RFC 9457)."""
-    status = HTTPStatus(error.status)
-    message = said(error.message, language)
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": message,
-        "code": error.problem_code,
-        "error": message,
-        **_particulars(accounts, error, language),
-    }
-    response = current_app.response_class(msgspec.json.encode(body), status=status, mimetype=_PROBLEM)
+    particulars = _particulars(accounts, error, language)
+    status = status_of(error)
+    response = _document(status, status.phrase, error.problem_code, said(error.message, language), particulars)
     add_error_headers(response, error)
     return response
+
+
+def as_passed_on(error: HTTPException) -> Response:
+    """Return the problem document of a refusal that is not ours, in the words of whoever has refused."""
+    code, message = error.name.lower().replace(" ", "_"), error.description or error.name
+    return _document(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.name, code, message, {})
+
+
+def _document(status: int, title: str, code: str, message: str, particulars: dict[str, Any]) -> Response:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": message,
+        "code": code,
+        "error": message,
+        **particulars,
+    }
+    return current_app.response_class(msgspec.json.encode(body), status=status, mimetype=_PROBLEM)
 
 
 def ask_to_wait(error: Overloaded) -> Response:
@@ -129,8 +162,8 @@ def add_error_headers(response: Response, error: AdmitError) -> None:
     """Add what HTTP wants with some statuses."""
     if isinstance(error, Throttled | Overloaded | Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Cookie realm="login"'
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = challenge_of(error)
 
 
 def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[str, Any]:
@@ -145,7 +178,7 @@ def _particulars(accounts: Accounts, error: AdmitError, language: str) -> dict[s
 
 def _methods(accounts: Accounts, way: str) -> list[dict[str, str]]:
     """Return what would do, as names of features and paths of actions."""
-    prefix = accounts.settings.api_prefix
+    prefix = mounted(accounts.settings.api_prefix)
     wanted = {f"{one.name}.{getattr(one, way)}" for one in accounts.offered().values() if getattr(one, way)}
     found = [bound for bound in accounts.actions() if bound.name in wanted]
     return [{"name": one.feature.name, "method": one.action.method, "path": prefix + one.action.path} for one in found]

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint
-from jinja2 import FileSystemLoader
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from werkzeug.exceptions import HTTPException
 
-from admit.errors import NotFound, Overloaded
+from admit.errors import InvalidCredentials, InvalidProof, NotFound, Overloaded
 from admit.feature import Demand, Face
 from admit.flask import bodies
 from admit.flask.accounts import kept_cookie
-from admit.flask.answers import REFUSALS, as_json, as_problem, ask_to_wait, harden, problem_of, settle
+from admit.flask.answers import (
+    REFUSALS,
+    add_error_headers,
+    as_json,
+    as_passed_on,
+    as_problem,
+    ask_to_wait,
+    harden,
+    is_of_others,
+    problem_of,
+    settle,
+)
 from admit.flask.context import the_request
+from admit.flask.cors import answer_preflight
 from admit.flask.cross_site import refuse_cross_site
 from admit.flask.headers import drop_what_is_too_long, header
-from admit.flask.languages import best_language
+from admit.flask.languages import best_language, said
 from admit.flask.redirects import redirect_to
 from admit.flask.telling import tell_of_refusal
 
@@ -33,6 +47,8 @@ if TYPE_CHECKING:
     from admit.flask.pages import Pages
 
 __all__ = ["CARRIER", "LINK", "mount"]
+
+_logger = logging.getLogger("admit.flask")
 
 _PAGES = Path(__file__).parent.parent / "pages"
 
@@ -56,7 +72,10 @@ def mount(app: Flask, accounts: Accounts, pages: Pages) -> None:
     for bound in accounts.actions():
         for face, method, path, view in _routes(accounts, pages, bound):
             endpoint = f"{bound.feature.name}_{bound.action.name}_{face}"
-            blueprint.add_url_rule(path, endpoint, view, methods=[method], provide_automatic_options=False)
+            # A browser asks by OPTIONS whether a page of another origin may use the JSON API.
+            asks = face == "json" and accounts.settings.trusted_origins
+            methods = [method, "OPTIONS"] if asks else [method]
+            blueprint.add_url_rule(path, endpoint, view, methods=methods, provide_automatic_options=False)
     for place, name in _well_known(accounts):
         app.add_url_rule(f"/.well-known/{place}", f"admit_{place}", _going_to(pages, name), methods=["GET"])
     for kind in REFUSALS:
@@ -80,22 +99,43 @@ def _refusing(accounts: Accounts, pages: Pages) -> Callable[[Exception], Respons
     """Return what answers those whom no action was called for."""
 
     def refuse(error: Exception) -> Response:
-        language, request = best_language(the_request()), the_request()
-        problem = _told(accounts, error, str(request.endpoint))
-        if request.endpoint is not None and request.endpoint.endswith("_json"):
+        language, endpoint = best_language(the_request()), str(the_request().endpoint)
+        is_json = endpoint.endswith("_json")
+        if isinstance(error, HTTPException) and is_of_others(error):
+            return _passed_on(pages, error, language, endpoint, is_json=is_json)
+        problem = _told(accounts, error, endpoint)
+        if is_json:
             return as_problem(accounts, problem, language)
-        return pages.plain(problem, language)
+        response = pages.plain(said(problem.message, language), problem.status, language)
+        add_error_headers(response, problem)
+        return response
 
     return refuse
+
+
+def _passed_on(pages: Pages, error: HTTPException, language: str, endpoint: str, *, is_json: bool) -> Response:
+    """Answer what another extension, or the application, has refused, in its own words."""
+    _logger.info("A request to %s was refused, not by Admit: %s", endpoint, error)
+    if error.response is not None:
+        return cast("Response", error.get_response())
+    text, status = error.description or error.name, error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    response = as_passed_on(error) if is_json else pages.plain(text, status, language)
+    for name, value in error.get_headers():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _blueprint(accounts: Accounts) -> Blueprint:
     """Return a blueprint whose templates are beside the features, and ours after them; the application's come first."""
     static = accounts.settings.prefix + "/static"
     blueprint = Blueprint("admit", __name__, static_folder=str(_PAGES / "static"), static_url_path=static)
-    folders = [Path(inspect.getfile(type(one))).parent / "templates" for one in accounts.features.values()]
-    # Flask computes it once, from one folder; ours are several.
-    vars(blueprint)["jinja_loader"] = FileSystemLoader([*folders, _PAGES / "templates"])
+    features = accounts.features.values()
+    folders = {Path(inspect.getfile(type(one))).parent / "templates": type(one).__module__ for one in features}
+    of_others = [folder for folder, module in folders.items() if not module.startswith("admit.features.")]
+    # All of ours are below admit/: an application has an account/show.html that has nothing to do with ours.
+    ours = PrefixLoader({"admit": FileSystemLoader([*folders, _PAGES / "templates/admit"])})
+    # Flask computes it once, from one folder; these are several.
+    vars(blueprint)["jinja_loader"] = ChoiceLoader([ours, FileSystemLoader(of_others)])
     return blueprint
 
 
@@ -125,6 +165,8 @@ def _has_own_form(accounts: Accounts, bound: Bound) -> bool:
 def _json_view(accounts: Accounts, bound: Bound) -> Callable[..., Response]:
     def view(**arguments: str) -> Response:
         try:
+            if the_request().method == "OPTIONS":
+                return answer_preflight(accounts.settings.trusted_origins)
             refuse_cross_site(the_request(), accounts.settings.trusted_origins)
             accounts.keeper.carry(header(the_request(), CARRIER))
             ctx = accounts.context()
@@ -199,11 +241,17 @@ def _call(
     action = bound.action
     _refuse_long(arguments.values())
     _demand(action, ctx)
+    given: dict[str, Any] = dict(arguments)
     if action.input is None:
         bodies.refuse_fields(found)
-        return action.function(bound.feature, ctx, **arguments)
-    form = bodies.typed(action.input, found, strict=strict)
-    return action.function(bound.feature, ctx, form=form, **arguments)
+    else:
+        given["form"] = bodies.typed(action.input, found, strict=strict)
+    try:
+        return action.function(bound.feature, ctx, **given)
+    except InvalidCredentials as error:
+        if action.demands is Demand.NOTHING:
+            raise
+        raise InvalidProof(error.reason, code=error.problem_code) from error
 
 
 def _refuse_long(arguments: Iterable[object]) -> None:
@@ -220,7 +268,13 @@ def _demand(action: Action, ctx: Context) -> None:
 
 
 def _told(accounts: Accounts, error: Exception, action: str) -> AdmitError:
-    """Return what to tell the client of what was raised, and tell those who listen."""
+    """Return what to tell the client of what was raised, and tell those who listen.
+
+    Raises:
+        HTTPException: It is not ours to tell.
+    """
+    if is_of_others(error):
+        raise error
     problem = problem_of(error)
     tell_of_refusal(accounts, problem, action)
     accounts.tell_refusal(problem)

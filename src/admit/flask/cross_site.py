@@ -38,8 +38,11 @@ def refuse_cross_site(request: Request, trusted: Collection[str] = ()) -> None:
     site, origin = header(request, "Sec-Fetch-Site"), header(request, "Origin")
     if origin is not None and origin in trusted:
         return
-    if request.method in _SAFE:
-        allowed = site is None or site in _OURS or _follows_link(request)
+    if request.method in _SAFE and site is not None:
+        allowed = site in _OURS or _follows_link(request)
+    elif request.method in _SAFE:
+        # Only a script sends an origin with this, and of this very site it sends none.
+        allowed = origin is None or origin == own_origin(request)
     elif site is not None:
         allowed = site in _OURS
     elif origin is not None:

@@ -66,6 +66,8 @@ class Bound(NamedTuple):
 BOUNDS: dict[str, Bound] = {
     "Accept": Bound("HTTP_ACCEPT", 1024),
     "Accept-Language": Bound("HTTP_ACCEPT_LANGUAGE", 256),
+    # A part of a list of names allows what nobody has asked for.
+    "Access-Control-Request-Headers": Bound("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", 1024, is_whole=True),
     "Admit-Carrier": Bound("HTTP_ADMIT_CARRIER", 32),
     "Admit-Pending": Bound("HTTP_ADMIT_PENDING", 256),
     "Authorization": Bound("HTTP_AUTHORIZATION", 8192),
@@ -92,6 +94,7 @@ BOUNDS: dict[str, Bound] = {
     "Sec-Fetch-Site": Bound("HTTP_SEC_FETCH_SITE", 32),
     "User-Agent": Bound("HTTP_USER_AGENT", 512),
     "X-Forwarded-Proto": Bound("HTTP_X_FORWARDED_PROTO", 64),
+    "X-Requested-With": Bound("HTTP_X_REQUESTED_WITH", 32),
 }
 
 #: How many languages of ``Accept-Language`` are looked at; browsers send up to a dozen.

@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 
 from admit.errors import ConfigurationError
 from admit.flask.accounts import Accounts
+from admit.flask.answers import HEADERS
 from admit.flask.blueprint import mount
+from admit.flask.cors import answer_trusted_origins
 from admit.flask.development import is_development
 from admit.flask.mailing import DEVELOPMENT, NO_ADDRESS, NO_SENDER, Mailing, Unsent, public_url
+from admit.flask.neighbours import Ours, mind_neighbours
 from admit.flask.pages import Pages
 from admit.flask.proxies import Proxies
 from admit.flask.settings import AccountSettings
@@ -64,9 +67,13 @@ def install(  # noqa: PLR0913 -- what accounts are made of
     pages = Pages(accounts)
     mailing.path = pages.place
     keeper.accounts = accounts
+    before = set(app.view_functions)
     mount(app, accounts, pages)
     if is_development(app) if settings.api_docs is None else settings.api_docs:
         mount_description(app, accounts)
+    remedies = {endpoint: _remedy(endpoint, settings) for endpoint in app.view_functions if endpoint not in before}
+    mind_neighbours(app, Ours(frozenset({"admit", "admit_api"}), remedies, HEADERS))
+    answer_trusted_origins(app, "admit", settings.trusted_origins)
     _send_the_refused_to_our_pages(app, accounts)
     return accounts
 
@@ -82,6 +89,16 @@ def _missing(app: Flask, settings: AccountSettings, features: Mapping[str, Featu
             yield NO_ADDRESS
         if not (mail or MailSettings.from_mapping(app.config).url):
             yield NO_SENDER
+
+
+def _remedy(endpoint: str, settings: AccountSettings) -> str:
+    """Return what to do if the application has the address of an endpoint of ours."""
+    if endpoint.startswith("admit_api."):
+        return f"Move yours, or set {settings.key('api_docs')} to False."
+    if endpoint.startswith("admit."):
+        name = settings.key("api_prefix" if endpoint.endswith("_json") else "prefix")
+        return f"Move yours, or set {name} to another path."
+    return "Remove yours: Admit's leads to its own page."
 
 
 def _mailing(app: Flask, settings: AccountSettings, features: Mapping[str, Feature], mail: Any) -> Mailing:

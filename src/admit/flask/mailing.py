@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from admit.errors import ConfigurationError
 from admit.flask.development import address_served
-from admit.flask.phrases import hello, phrases
+from admit.flask.phrases import hello, phrases, templates_of
 from admit.mail import Message, is_address
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Mailing:
         return self.base + self.path(name, **arguments)
 
     def post(self, language: str, to: str | None, mail: str, values: Mapping[str, object]) -> None:
-        """Send the mail that the templates ``<mail>.txt`` and ``<mail>.html`` describe.
+        """Send the mail that the templates ``admit/<mail>.txt`` and ``admit/<mail>.html`` describe.
 
         The first line of the text is the subject. A sender that fails is logged: whoever asked for the mail can't do
         anything about it, and an error would tell them that there was one to send. So is an address that no mail can
@@ -100,8 +100,8 @@ class Mailing:
         ours = {"site_name": self.site_name, "site_url": self.base, "language": language, **phrases(language)}
         ours["hello"] = partial(hello, language)
         environment = self._app.jinja_env
-        text = environment.get_template(f"{mail}.txt").render(values, **ours)
-        html = environment.get_template(f"{mail}.html").render(values, **ours)
+        text = environment.select_template(templates_of(mail, "txt")).render(values, **ours)
+        html = environment.select_template(templates_of(mail, "html")).render(values, **ours)
         subject, _, body = text.partition("\n")
         is_sent = to is not None and is_address(to)
         recipient = to if to is not None and is_sent else _NOBODY

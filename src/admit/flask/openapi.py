@@ -17,7 +17,9 @@ import msgspec
 from admit.errors import (
     BodyTooLarge,
     CrossSiteRequest,
+    InvalidCredentials,
     InvalidInput,
+    InvalidProof,
     LockedAccount,
     MalformedBody,
     Overloaded,
@@ -82,12 +84,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     methods: list[ProblemMethod] | msgspec.UnsetType = msgspec.UNSET
 
 
-def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]:
+def describe(accounts: Accounts, *, cookie: str | None = None, server: str | None = None) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of an application's accounts.
 
     Args:
         accounts: Its features, and where they are.
         cookie: The name of the session's cookie; the one that it has over https when it is missing.
+        server: The address that the paths are below; the public address of the site when it is missing.
 
     .. versionadded:: 0.2
     """
@@ -101,6 +104,7 @@ def describe(accounts: Accounts, *, cookie: str | None = None) -> dict[str, Any]
     return {
         "openapi": "3.1.0",
         "info": {"title": accounts.mailing.site_name, "version": metadata.version("admit"), "description": _ABOUT},
+        "servers": [{"url": accounts.mailing.base if server is None else server}],
         "tags": [{"name": name, "description": prose(type(accounts.features[name])).text} for name in tagged],
         "paths": paths,
         "components": {
@@ -229,6 +233,8 @@ def _success(action: Action, schemas: _Schemas) -> dict[str, Any]:
 def _errors(action: Action) -> list[type[AdmitError]]:
     """Return what an action may answer instead, those first that it names itself."""
     found: list[type[AdmitError]] = [*action.errors, CrossSiteRequest, Unavailable]
+    if action.demands is not Demand.NOTHING:
+        found = [InvalidProof if one is InvalidCredentials else one for one in found]
     if _logs_in(action):
         found.append(LockedAccount)
     if action.demands is not Demand.NOTHING:
@@ -246,12 +252,14 @@ def _refusals(errors: Iterable[type[AdmitError]], schemas: _Schemas) -> dict[str
     by_status: dict[int, list[type[AdmitError]]] = {}
     for error in errors:
         by_status.setdefault(error.status, []).append(error)
+        if error is ReauthenticationRequired:  # to a client with a bearer token
+            by_status.setdefault(HTTPStatus.UNAUTHORIZED.value, []).append(error)
     return {str(status): _refusal(status, by_status[status], schemas) for status in sorted(by_status)}
 
 
 def _refusal(status: int, errors: Iterable[type[AdmitError]], schemas: _Schemas) -> dict[str, Any]:
     coded = [(code, error) for error in errors for code in codes_of(error)]
-    examples = {code: {"value": _example(error, code)} for code, error in coded}
+    examples = {code: {"value": _example(error, code, status)} for code, error in coded}
     described: dict[str, Any] = {
         "description": "\n".join(f"- `{code}`: {error.message}" for code, error in coded),
         "content": {"application/problem+json": {"schema": schemas.of(Problem), "examples": examples}},
@@ -260,7 +268,7 @@ def _refusal(status: int, errors: Iterable[type[AdmitError]], schemas: _Schemas)
         words, whole = "Seconds until the next try is worth making.", {"type": "integer", "minimum": 0}
         described["headers"] = {"Retry-After": {"description": words, "required": True, "schema": whole}}
     elif status == HTTPStatus.UNAUTHORIZED:
-        words = "The scheme, which makes no browser open a dialogue of its own."
+        words = "`Bearer` with what is wrong with the token, or `Cookie`, which makes no browser open a dialogue."
         described["headers"] = {"WWW-Authenticate": _header(words)}
     return described
 
@@ -269,11 +277,11 @@ def _header(words: str) -> dict[str, Any]:
     return {"description": words, "schema": {"type": "string"}}
 
 
-def _example(error: type[AdmitError], code: str) -> dict[str, Any]:
+def _example(error: type[AdmitError], code: str, status: int) -> dict[str, Any]:
     return {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
         "detail": error.message,
         "code": code,
         "error": error.message,

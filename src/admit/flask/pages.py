@@ -22,8 +22,8 @@ from admit.flask.answers import add_error_headers, as_json
 from admit.flask.context import the_request
 from admit.flask.languages import said
 from admit.flask.next_page import keep_next, next_page, with_next
-from admit.flask.phrases import phrases
-from admit.flask.redirects import asked_url, redirect_to
+from admit.flask.phrases import phrases, templates_of
+from admit.flask.redirects import asked_url, mounted, redirect_to
 from admit.flask.session_cookie import needs_https
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from admit.flask.accounts import Accounts, Bound
     from admit.model import Account
 
-__all__ = ["Pages", "mounted"]
+__all__ = ["Pages"]
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,16 @@ class Pages:
         add_error_headers(response, error)
         return response
 
-    def plain(self, error: AdmitError, language: str) -> Response:
+    def plain(self, message: str, status: int, language: str) -> Response:
         """Show a refusal when nothing else is known of the request."""
         html = render_template(
             "admit/plain.html",
             **phrases(language),
             language=language,
-            message=said(error.message, language),
+            message=message,
             site_name=self._accounts.mailing.site_name,
         )
-        response = current_app.response_class(html, status=error.status, mimetype="text/html")
-        add_error_headers(response, error)
-        return response
+        return current_app.response_class(html, status=status, mimetype="text/html")
 
     def path(self, name: str, **arguments: str) -> str:
         """Return the path of an action's page as a browser asks for it: below where the application is mounted."""
@@ -135,7 +133,7 @@ class Pages:
         language, target = ctx.language, next_page(bound.action, ctx)
         account, other = _whose(ctx)
         html = render_template(
-            f"{page}.html",
+            templates_of(page, "html"),
             **phrases(language, ctx.now),
             about=None if ctx.about is None else ctx.about.name,
             account=account,
@@ -212,11 +210,6 @@ def _whose(ctx: Context) -> tuple[Account | None, Account | None]:
     account = None if ctx.leaves else ctx.account
     is_others = account is not None and ctx.about is not None and ctx.about.subject != account.id
     return (None, account) if is_others else (account, None)
-
-
-def mounted(place: str) -> str:
-    """Return a path in the application as a browser asks for it: below where the application is mounted."""
-    return the_request().root_path + place if place.startswith("/") else place
 
 
 def _has_form(action: Action, error: AdmitError) -> bool:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from babel import Locale
+    from jinja2 import Template
 
     from admit.model import Account
 
-__all__ = ["ago", "counted", "date", "duration", "hello", "phrases", "sentence", "when"]
+__all__ = ["ago", "counted", "date", "duration", "hello", "phrases", "sentence", "templates_of", "when"]
 
 #: English has the day before the month in most of the world, and so that nobody takes one for the other.
 _LOCALES = {"en": "en_GB"}
@@ -42,6 +43,20 @@ def phrases(language: str, now: datetime | None = None) -> dict[str, Any]:
         "duration": partial(duration, language),
     }
     return found if now is None else {**found, "ago": partial(ago, language, now)}
+
+
+def templates_of(name: str, kind: str) -> list[str | Template]:
+    """Return the names that the template of a page or mail may have, the one that counts first.
+
+    Those of Admit are below ``admit/``, where an application has none by chance. A feature of others may have its own
+    elsewhere.
+
+    Args:
+        name: What the feature calls it, such as ``account/show``.
+        kind: How the name of its file ends.
+    """
+    file = f"{name}.{kind}"
+    return [file] if name.startswith("admit/") else [f"admit/{file}", file]
 
 
 def sentence(language: str, text: str, /, **parts: object) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from flask import json
 
-from admit.errors import ReauthenticationRequired, SessionRequired
+from admit import tokens
+from admit.errors import ReauthenticationRequired, SessionRequired, StepUpRequired
 from admit.flask import headers
 from admit.flask.context import application, the_request
 from admit.flask.state import state_now
@@ -18,19 +19,30 @@ if TYPE_CHECKING:
     from admit.errors import AdmitError
     from admit.model import Ending
 
-__all__ = ["problem", "reauthentication_required", "session_required", "wanted"]
+__all__ = ["challenge_of", "problem", "reauthentication_required", "session_required", "status_of", "wanted"]
 
 _TYPE = "application/problem+json"
+_BEARER = 'Bearer realm="login"'
 
 
 def wanted() -> bool:
-    """Tell whether to refuse with a problem document: the application and the client both want JSON."""
+    """Tell whether to refuse with a problem document: the application wants it, and no person waits for a page.
+
+    A client that prefers one of JSON and HTML gets that. Most scripts take anything: these are told by what browsers
+    and libraries add. A client that says nothing at all, such as a test client, gets what a person gets.
+    """
     if not state_now().settings.problem_json:
         return False
     request = the_request()
     accepted = headers.accepted_types(request)
     json_quality = max(accepted.quality("application/json"), accepted.quality(_TYPE))
-    return bool(headers.is_json(request) or json_quality > accepted.quality("text/html"))
+    html_quality = max(accepted.quality("text/html"), accepted.quality("application/xhtml+xml"))
+    if headers.is_json(request) or json_quality != html_quality:
+        return headers.is_json(request) or json_quality > html_quality
+    mode = headers.header(request, "Sec-Fetch-Mode")
+    if mode is not None:
+        return mode != "navigate"
+    return bool(accepted) or headers.header(request, "X-Requested-With") is not None
 
 
 def session_required(ending: Ending | None) -> SessionRequired:
@@ -43,13 +55,40 @@ def reauthentication_required() -> ReauthenticationRequired:
     return ReauthenticationRequired()
 
 
-def problem(error: AdmitError) -> Response:
-    """Return the problem document of ``error``.
+def status_of(error: AdmitError) -> HTTPStatus:
+    """Return the status of a refusal.
 
-    A 401 must carry a challenge (RFC 9110, section 11.6.1). No registered scheme is about cookies, so it
-    names the cookie scheme that others use, which makes no browser open a dialogue of its own.
+    A client with a bearer token is told by 401 to get one of a more recent login (RFC 9470, section 3). A browser keeps
+    its session, so that 401 would tell it what is not so.
     """
-    status = HTTPStatus(error.status)
+    return HTTPStatus.UNAUTHORIZED if _is_for_bearer(error) else HTTPStatus(error.status)
+
+
+def challenge_of(error: AdmitError) -> str:
+    """Return the challenge that a 401 must carry (RFC 9110, section 11.6.1).
+
+    No registered scheme is about cookies, so it names the cookie scheme that others use, which makes no browser open a
+    dialogue of its own.
+    """
+    if _is_for_bearer(error):
+        within = getattr(error, "within", None)
+        most = "" if within is None else f', max_age="{int(within.total_seconds())}"'
+        return f'{_BEARER}, error="insufficient_user_authentication", error_description="{error.message}"{most}'
+    if isinstance(error, SessionRequired) and headers.bearer(the_request()) is not None:
+        return f'{_BEARER}, error="invalid_token"'
+    return 'Cookie realm="login"'
+
+
+def _is_for_bearer(error: AdmitError) -> bool:
+    if not isinstance(error, ReauthenticationRequired | StepUpRequired):
+        return False
+    token = headers.bearer(the_request())
+    return token is not None and tokens.parse(token) is not None
+
+
+def problem(error: AdmitError) -> Response:
+    """Return the problem document of ``error``."""
+    status = status_of(error)
     body = {
         "type": "about:blank",
         "title": status.phrase,
@@ -60,7 +99,7 @@ def problem(error: AdmitError) -> Response:
     }
     response = application().response_class(json.dumps(body), status=status, mimetype=_TYPE)
     if status is HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Cookie realm="login"'
+        response.headers["WWW-Authenticate"] = challenge_of(error)
     # What one client may not see must not be what a cache shows to the next one.
     response.headers["Cache-Control"] = "no-store"
     return response

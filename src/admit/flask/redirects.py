@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from flask import has_app_context, url_for
 from werkzeug.utils import redirect
@@ -16,7 +16,7 @@ from admit.flask.headers import asked, host, origin
 if TYPE_CHECKING:
     from flask import Response
 
-__all__ = ["expand_login_view", "login_url", "make_next_param", "redirect_to", "safe_next"]
+__all__ = ["expand_login_view", "login_url", "make_next_param", "mounted", "redirect_to", "root", "safe_next"]
 
 # No browser sends more, and a longer one is no page of the application.
 _LONGEST_TARGET = 4096
@@ -25,6 +25,9 @@ _LONGEST_TARGET = 4096
 # a slash: each turns a path into another host.
 # A lone surrogate has no place in a header at all.
 _TREACHEROUS = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
+
+# What may stand in a path as it is (RFC 3986, section 3.3).
+_OF_PATHS = "/~!$&'()*+,;=:@"
 
 
 def safe_next(target: str | None) -> str | None:
@@ -88,6 +91,21 @@ def make_next_param(login_url: str, current_url: str) -> str:
         # A browser reads "/\\evil.example" as "//evil.example", which is another host.
         return urlunsplit(("", "", current.path.replace("\\", "%5C"), current.query, ""))
     return current_url
+
+
+def root() -> str:
+    """Return the path that the application is mounted at, without a slash at the end; empty for the top of its host.
+
+    It comes from the server, or from a proxy that the application believes. A proxy that hands on what a client has
+    sent must not make another host of it: "//evil.example" is a path here, and so is "@evil.example".
+    """
+    path = the_request().root_path.strip("/")
+    return f"/{quote(path, safe=_OF_PATHS)}" if path else ""
+
+
+def mounted(place: str) -> str:
+    """Return a path in the application as a browser asks for it: below where the application is mounted."""
+    return root() + place if place.startswith("/") else place
 
 
 def redirect_to(path: str, status: HTTPStatus = HTTPStatus.SEE_OTHER) -> Response:

@@ -10,7 +10,7 @@ from admit.flask import problems
 from admit.flask.callbacks import Callbacks, UserT
 from admit.flask.config import USE_SESSION_FOR_NEXT
 from admit.flask.context import application, configured, the_request, the_session
-from admit.flask.redirects import asked_url, expand_login_view, login_url, make_next_param
+from admit.flask.redirects import asked_url, expand_login_view, login_url, make_next_param, mounted
 from admit.flask.signals import user_needs_refresh, user_unauthorized
 from admit.flask.state import state_now
 
@@ -29,7 +29,7 @@ class Refusals(Callbacks[UserT]):
         """Answer somebody who is not logged in.
 
         By :attr:`unauthorized_callback`; by a problem document where ``ADMIT_PROBLEM_JSON`` is on and
-        the client prefers JSON; by a redirect to the login page; or with 401.
+        the client prefers JSON or opens no page; by a redirect to the login page; or with 401.
         """
         user_unauthorized.send(application())
         if self.unauthorized_callback:
@@ -65,7 +65,7 @@ class Refusals(Callbacks[UserT]):
     def _send_to_ours(self, page: str) -> Any:
         # Our pages say themselves what they are for, and read the way back in the query alone. A message or a way back
         # in Flask's session would need a secret key.
-        return redirect(login_url(page, next_url=asked_url()))
+        return redirect(login_url(mounted(page), next_url=asked_url()))
 
     def _send_to(self, view: str | None, message: Any, category: str) -> Any:
         if not view:

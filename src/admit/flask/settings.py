@@ -25,9 +25,12 @@ __all__ = [
     "knows_partitioned",
 ]
 
-_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+_HOST = r"https?://[^/?#@\s]+"
+# As browsers write it. Any other spelling would never be met: another case, the usual port, a pattern for many hosts.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:]+\])(?::[1-9]\d{0,4})?")
+_USUAL_PORT = re.compile(r"http:.*:80|https:.*:443")
 # An application may be mounted below a path. Nothing in it is encoded, and no part is empty or climbs.
-_ADDRESS = re.compile(_ORIGIN.pattern + r"(?:/(?!\.)[\w.~-]+)*")
+_ADDRESS = re.compile(_HOST + r"(?:/(?!\.)[\w.~-]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +118,9 @@ class AccountSettings(Settings):
     )
     site_name: str | None = setting(None, "What this site is called, in pages and mails; None for its host.")
     trusted_origins: tuple[str, ...] = setting(
-        (), 'Other origins whose pages may send what changes something, such as "https://app.example".'
+        (),
+        'Other origins whose pages may use the JSON API with the cookies of this site, such as "https://app.example"; '
+        "they get CORS headers.",
     )
     proxies: int = setting(
         0, "How many proxies of your own are in front: as many entries of X-Forwarded-For and -Proto are believed."
@@ -130,10 +135,10 @@ class AccountSettings(Settings):
                 message = f'{self.key(name)} is {path!r}. Begin it with a slash and end it without, as in "/account".'
                 raise ConfigurationError(message)
         for origin in self.trusted_origins:
-            if not _ORIGIN.fullmatch(origin):
+            if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
                 message = (
-                    f"{self.key('trusted_origins')} has {origin!r}. "
-                    'Give scheme and host only, as in "https://app.example".'
+                    f"{self.key('trusted_origins')} has {origin!r}. Give scheme, host and an unusual port only, "
+                    'as browsers write them: "https://app.example" or "http://localhost:5173".'
                 )
                 raise ConfigurationError(message)
         if self.public_url is not None and not _ADDRESS.fullmatch(self.public_url):

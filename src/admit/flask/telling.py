@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from admit.codes import WrongCode
 from admit.errors import (
     InvalidCredentials,
     LockedAccount,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["tell_of_refusal"]
 
-_FORBIDDEN = {401, 403}
+#: By status: a secret that does not count, what somebody may not do, and a link that does not count any more.
+_FORBIDDEN = {401, 403, 410}
 #: Everyday answers, and those of logins, of which events of their own tell.
 _TOLD_ELSEWHERE = (SessionRequired, ReauthenticationRequired, InvalidCredentials, LockedAccount, VerificationRequired)
 
@@ -35,7 +37,7 @@ def tell_of_refusal(accounts: Accounts, error: AdmitError, action: str) -> None:
         error: Why there is no other answer.
         action: What was asked for.
     """
-    if error.status in _FORBIDDEN and not isinstance(error, _TOLD_ELSEWHERE):
+    if (error.status in _FORBIDDEN or isinstance(error, WrongCode)) and not isinstance(error, _TOLD_ELSEWHERE):
         subject, at = _known_subject(), accounts.now()
         told = Refused(
             at=at, subject=subject, action=action, code=error.problem_code, reason=error.reason, client=client()

@@ -6,7 +6,7 @@ such page.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,13 @@ import msgspec
 from flask import Blueprint, current_app, render_template, send_from_directory, url_for
 from werkzeug.exceptions import NotFound
 
-from admit.flask.answers import REFUSALS, as_problem, harden, problem_of
+from admit.flask.answers import REFUSALS, as_problem, harden, is_of_others, problem_of
 from admit.flask.context import the_request
 from admit.flask.cross_site import refuse_cross_site
 from admit.flask.headers import drop_what_is_too_long
 from admit.flask.languages import best_language
 from admit.flask.openapi import describe
+from admit.flask.redirects import root
 from admit.flask.session_cookie import cookie_name
 
 if TYPE_CHECKING:
@@ -60,13 +61,14 @@ def mount_description(app: Flask, accounts: Accounts) -> None:
 
 
 def _described(accounts: Accounts) -> Any:
-    # The cookie is called so on https and otherwise on this machine, and features don't change.
-    @cache
-    def document(cookie: str) -> bytes:
-        return msgspec.json.encode(describe(accounts, cookie=cookie))
+    # The cookie is called so on https and otherwise on this machine, and features don't change. A proxy that hands on
+    # any prefix must not fill the memory.
+    @lru_cache(maxsize=8)
+    def document(cookie: str, server: str) -> bytes:
+        return msgspec.json.encode(describe(accounts, cookie=cookie, server=server))
 
     def view() -> Response:
-        body = document(cookie_name(accounts.keeper.cookie, the_request()))
+        body = document(cookie_name(accounts.keeper.cookie, the_request()), root() or "/")
         return current_app.response_class(body, mimetype="application/json")
 
     return view
@@ -97,7 +99,7 @@ def _swagger() -> Path | None:
 
 def _refusing(accounts: Accounts) -> Any:
     def refuse(error: Exception) -> Response | Exception:
-        if isinstance(error, NotFound):
+        if isinstance(error, NotFound) or is_of_others(error):
             return error
         return as_problem(accounts, problem_of(error), best_language(the_request()))
 

@@ -14,8 +14,9 @@ from admit.flask.context import application, the_request
 from admit.flask.headers import drop_what_is_too_long
 from admit.flask.languages import best_language, said
 from admit.flask.outages import log_outage
-from admit.flask.pages import Link, mounted
+from admit.flask.pages import Link
 from admit.flask.phrases import phrases
+from admit.flask.redirects import mounted
 from admit.flask.state import state_of
 from admit.stores.near import NearStore
 

@@ -76,7 +76,7 @@ def test_whatever_the_thief_does(site: Site, face: str) -> None:
     unused = changed(site, thief, "fourth@example.org")
     assert press(site.client(face), newer) == 200
     assert address(site) == NEW
-    assert press(site.client(face), unused) == 401
+    assert press(site.client(face), unused) == 410
     assert press(site.client(face), back) == 200
     assert address(site) == ADA
 
@@ -87,7 +87,7 @@ def test_the_thiefs_own_way_back_dies(site: Site, face: str) -> None:
     back = changed(site, thief)
     thiefs = changed(site, thief, "third@example.org")
     assert press(site.client(face), back) == 200
-    assert press(site.client(face), thiefs) == 401
+    assert press(site.client(face), thiefs) == 410
     assert address(site) == ADA
 
 
@@ -100,7 +100,7 @@ def test_a_change_that_waits_dies_with_it(site: Site, face: str) -> None:
     [account] = site.store.list_accounts()
     kept = site.store.get_credential("phrases", account.id)
     site.store.replace_credential(kept, replace(kept, secret=PHRASE))
-    assert press(logged_in(site, face), waiting) == 401
+    assert press(logged_in(site, face), waiting) == 410
 
 
 @pytest.mark.parametrize("days", [0, 6.99, 7, 8])
@@ -108,7 +108,7 @@ def test_for_a_week(site: Site, face: str, days: float) -> None:
     """The way back is open for seven days, and no longer."""
     back = changed(site, logged_in(site, face))
     site.pass_time(days=days)
-    assert press(site.client(face), back) == (200 if days < 7 else 401)
+    assert press(site.client(face), back) == (200 if days < 7 else 410)
     assert address(site) == (ADA if days < 7 else NEW)
 
 
@@ -134,7 +134,7 @@ def test_back_at_once(site: Site) -> None:
         return press(client, back)
 
     with ThreadPoolExecutor(8) as threads:
-        assert sorted(threads.map(try_once, [site.client() for _ in range(8)])) == [200] + [401] * 7
+        assert sorted(threads.map(try_once, [site.client() for _ in range(8)])) == [200] + [410] * 7
     assert address(site) == ADA
     assert len(site.of(MailRestored)) == 1
 
@@ -144,7 +144,7 @@ def test_the_old_address_has_another_account(site: Site, face: str, *, verified:
     """A thief who signs up with the old address does not bar the way back, unless that is confirmed."""
     back = changed(site, logged_in(site, face))
     site.account(ADA, verified=verified)
-    assert press(site.client(face), back) == (401 if verified else 200)
+    assert press(site.client(face), back) == (410 if verified else 200)
     assert address(site) == (NEW if verified else ADA)
 
 
@@ -168,7 +168,7 @@ def test_an_account_that_is_no_more(site: Site, face: str, state: str) -> None:
         site.store.delete_account(account.id)
     else:
         site.store.replace_account(account, replace(account, locked_at=site.clock()))
-    assert press(site.client(face), back) == 401
+    assert press(site.client(face), back) == 410
 
 
 def test_an_account_that_goes_at_the_same_moment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,15 +177,15 @@ def test_an_account_that_goes_at_the_same_moment(site: Site, monkeypatch: pytest
     [account] = site.store.list_accounts()
     answers = [account, None]
     monkeypatch.setattr(site.store, "get_account", lambda _: answers.pop(0) if answers else None)
-    assert press(site.client(), back) == 401
+    assert press(site.client(), back) == 410
 
 
 @pytest.mark.parametrize("token", ["", "x", "A" * 22 + "." + "B" * 43])
 def test_a_way_back_that_was_made_up(site: Site, face: str, token: str) -> None:
     """A token that is none of ours, or has another secret, leads nowhere."""
     back = changed(site, logged_in(site, face))
-    assert press(site.client("json"), f"https://app.example/account/mail-change/undo/{token}") == 401
-    assert press(site.client("json"), back[:-43] + "A" * 43) == 401
+    assert press(site.client("json"), f"https://app.example/account/mail-change/undo/{token}") == 410
+    assert press(site.client("json"), back[:-43] + "A" * 43) == 410
     assert press(site.client(face), back) == 200
 
 
@@ -233,7 +233,7 @@ def test_back_in_the_last_moment(site: Site, monkeypatch: pytest.MonkeyPatch) ->
         return read(account_id)
 
     monkeypatch.setattr(site.store, "get_account", used_before_it_is_read)
-    assert press(site.client(), back) == 401
+    assert press(site.client(), back) == 410
     assert address(site) == NEW
 
 
@@ -245,7 +245,7 @@ def test_the_old_address_is_taken_at_the_last_moment(site: Site, monkeypatch: py
         raise IdentifierTaken
 
     monkeypatch.setattr(site.store, "replace_account", taken)
-    assert press(site.client(), back) == 401
+    assert press(site.client(), back) == 410
     assert address(site) == NEW
 
 
@@ -253,7 +253,7 @@ def test_the_same_way_twice_at_the_same_moment(site: Site, monkeypatch: pytest.M
     """Of two who go one way back at once one is told that it was used; what both have done is the same."""
     back = changed(site, logged_in(site, "json"))
     monkeypatch.setattr(site.store, "delete_credential", lambda _: False)
-    assert press(site.client(), back) == 401
+    assert press(site.client(), back) == 410
     assert address(site) == ADA
 
 

@@ -138,11 +138,11 @@ def test_by_the_code(site: Site, face: str) -> None:
     client = site.client(face)
     join(client)
     code = code_of(site)
-    assert client.send("/verify/code", code="0000 0000").status_code == 401
+    assert client.send("/verify/code", code="0000 0000").status_code == 422
     assert client.send("/verify/code", code=f" {code.replace(' ', '-')}\u00a0").status_code == 200
     client.log_in("new@example.org")
     assert client.is_in
-    assert client.send("/verify/code", code=code).status_code == 401
+    assert client.send("/verify/code", code=code).status_code == 410
 
 
 def test_by_the_code_without_cookies(site: Site) -> None:
@@ -158,7 +158,7 @@ def test_by_the_code_without_cookies(site: Site) -> None:
     second, code = again.headers[header], code_of(site)
     assert first != second
     assert "Set-Cookie" not in answer.headers
-    for token, status in ((first, 401), ("", 401), (second, 200)):
+    for token, status in ((first, 410), ("", 410), (second, 200)):
         sent = client.http.post("/api/account/verify/code", json={"code": code}, headers={**bearer, header: token})
         assert sent.status_code == status
         assert header not in sent.headers
@@ -183,7 +183,7 @@ def test_guessing_the_codes_of_one_address(site: Site) -> None:
         client = site.client()
         join(client)
         statuses += [client.send("/verify/code", code="0").status_code for _ in range(5)]
-    assert statuses == [401] * 10 + [429] * 10
+    assert statuses == [422] * 10 + [429] * 10
 
 
 def test_in_another_browser(site: Site) -> None:
@@ -226,10 +226,10 @@ def test_two_sign_ups_of_one_address(site: Site, face: str, way: str) -> None:
     ours, theirs = site.links()
     assert confirm(first, ours) == 200
     if way == "link":
-        assert confirm(second, theirs) == 401
+        assert confirm(second, theirs) == 410
     else:
-        assert second.send("/verify/code", code=code).status_code == 401
-        assert second.send("/verify/code", code=code_of(site)).status_code == 401
+        assert second.send("/verify/code", code=code).status_code == 422
+        assert second.send("/verify/code", code=code_of(site)).status_code == 410
     assert site.store.count_accounts() == 1
     assert second.log_in("new@example.org", "the second phrase").status_code in {200, 401}
     assert not second.is_in
@@ -243,7 +243,7 @@ def test_signing_up_again_in_one_browser(site: Site, face: str) -> None:
     join(client, phrase="the first phrase")
     join(client, phrase="the second phrase")
     first, second = site.links()
-    assert site.client().send("/verify", token=first.rpartition("/")[2]).status_code == 401
+    assert site.client().send("/verify", token=first.rpartition("/")[2]).status_code == 410
     assert confirm(client, second) == 200
     client.log_in("new@example.org", "the second phrase")
     assert client.is_in
@@ -364,8 +364,8 @@ def test_a_newer_mail_voids_the_older(site: Site, face: str) -> None:
     code = code_of(site)
     client.send("/verify/request", email="NEW@example.org")
     first, second = site.links()
-    assert site.client().send("/verify", token=first.rpartition("/")[2]).status_code == 401
-    assert client.send("/verify/code", code=code).status_code == 401
+    assert site.client().send("/verify", token=first.rpartition("/")[2]).status_code == 410
+    assert client.send("/verify/code", code=code).status_code == 422
     assert confirm(client, second) == 200
 
 
@@ -418,7 +418,7 @@ def test_one_link_at_the_same_moment(site: Site, monkeypatch: pytest.MonkeyPatch
         take(challenge_id)
 
     monkeypatch.setattr(site.store, "take_challenge", taken_by_another)
-    assert confirm(client, site.links()[-1]) == 401
+    assert confirm(client, site.links()[-1]) == 410
     assert site.store.count_accounts() == 1
 
 
@@ -539,8 +539,8 @@ def test_once(face: str, *, required: bool) -> None:
     join(client)
     link = site.links()[-1]
     confirm(client, link)
-    assert site.client("json").send("/verify", token=link.rpartition("/")[2]).status_code == 401
-    assert site.client("page").follow(link).status_code == 401
+    assert site.client("json").send("/verify", token=link.rpartition("/")[2]).status_code == 410
+    assert site.client("page").follow(link).status_code == 410
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -550,7 +550,7 @@ def test_in_time(*, required: bool) -> None:
     client = site.client()
     join(client)
     site.pass_time(hours=24)
-    assert confirm(client, site.links()[-1]) == 401
+    assert confirm(client, site.links()[-1]) == 410
     assert all(not one.is_verified for one in site.store.list_accounts())
 
 
@@ -584,7 +584,7 @@ def test_a_link_is_bound_to_its_address(open_site: Site, face: str) -> None:
     other = replace(account.email, value="other@example.org", key="other@example.org")
     open_site.store.replace_account(account, replace(account, identifiers=(other,)))
     kept = open_site.store.list_credentials(account.id)
-    assert confirm(open_site.client(face), open_site.links()[-1]) == 401
+    assert confirm(open_site.client(face), open_site.links()[-1]) == 410
     assert not is_verified(open_site, account)
     assert open_site.store.list_credentials(account.id) == kept
 
@@ -601,7 +601,7 @@ def test_an_account_that_is_confirmed_already(open_site: Site, face: str, monkey
     assert account.is_verified
     chosen = Credential(tokens.new_id(), "phrases", account.id, account.id, PHRASE, open_site.clock())
     open_site.store.add_credential(chosen)
-    assert confirm(open_site.client(), link) == 401
+    assert confirm(open_site.client(), link) == 410
     assert open_site.store.list_credentials(account.id) == [chosen]
 
 
@@ -610,7 +610,7 @@ def test_an_account_that_changes_at_the_same_moment(open_site: Site, monkeypatch
     join(open_site.client())
     with monkeypatch.context() as patch:
         patch.setattr(open_site.store, "replace_account", lambda *_: False)
-        assert confirm(open_site.client(), open_site.links()[-1]) == 401
+        assert confirm(open_site.client(), open_site.links()[-1]) == 410
     assert confirm(open_site.client(), open_site.links()[-1]) == 200
 
 
@@ -625,7 +625,7 @@ def test_an_account_that_is_no_more(open_site: Site, face: str, state: str) -> N
         open_site.store.delete_account(account.id)
     else:
         open_site.store.replace_account(account, replace(account, locked_at=open_site.clock()))
-    assert confirm(client, open_site.links()[-1]) == 401
+    assert confirm(client, open_site.links()[-1]) == 410
 
 
 def test_an_account_without_an_address(site: Site) -> None:

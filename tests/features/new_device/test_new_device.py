@@ -245,7 +245,7 @@ def test_what_was_sent_out_before_dies(site: Site, face: str) -> None:
     reset = site.gate.challenge("password_reset", "ada", timedelta(days=1))
     assert deny(site.client(face), link) == 200
     assert site.store.get_challenge(reset.partition(".")[0]) is None
-    assert deny(site.client(face), other) == 401
+    assert deny(site.client(face), other) == 410
 
 
 def test_the_address_has_changed(site: Site, face: str) -> None:
@@ -298,11 +298,11 @@ def test_once_and_for_a_week(site: Site, face: str) -> None:
     link = told(site, site.client(face))
     late = told(site, site.client(face))
     site.pass_time(days=7)
-    assert deny(site.client(face), late) == 401
+    assert deny(site.client(face), late) == 410
     site.client(face).log_in()
     link = site.links()[-1]
     assert deny(site.client(face), link) == 200
-    assert deny(site.client(face), link) == 401
+    assert deny(site.client(face), link) == 410
 
 
 def test_at_once(site: Site) -> None:
@@ -315,7 +315,7 @@ def test_at_once(site: Site) -> None:
         return deny(client, link)
 
     with ThreadPoolExecutor(8) as threads:
-        assert sorted(threads.map(try_once, [site.client() for _ in range(8)])) == [200] + [401] * 7
+        assert sorted(threads.map(try_once, [site.client() for _ in range(8)])) == [200] + [410] * 7
     assert len(site.of(DeviceDenied)) == 1
 
 
@@ -328,7 +328,7 @@ def test_an_account_that_is_no_more(site: Site, face: str, state: str) -> None:
         site.store.delete_account("ada")
     else:
         site.store.replace_account(account, replace(account, locked_at=site.clock()))
-    assert deny(site.client(face), link) == 401
+    assert deny(site.client(face), link) == 410
 
 
 def test_a_closed_account(site: Site, face: str) -> None:
@@ -354,8 +354,8 @@ def test_a_link_that_was_made_up(site: Site, token: str) -> None:
     """A token that is none of ours, or has another secret, ends nothing."""
     thief = site.client()
     link = told(site, thief)
-    assert deny(site.client(), f"https://app.example/account/new-device/{token}") == 401
-    assert deny(site.client(), link[:-43] + "A" * 43) == 401
+    assert deny(site.client(), f"https://app.example/account/new-device/{token}") == 410
+    assert deny(site.client(), link[:-43] + "A" * 43) == 410
     assert thief.is_in
 
 
@@ -363,7 +363,7 @@ def test_only_for_this_purpose(site: Site) -> None:
     """A token that was made for something else ends nothing, and this one opens nothing else."""
     link = told(site, site.client())
     other = site.gate.challenge("password_reset", "ada", timedelta(days=1))
-    assert deny(site.client(), f"https://app.example/account/new-device/{other}") == 401
+    assert deny(site.client(), f"https://app.example/account/new-device/{other}") == 410
     kept: Any = site.store.get_challenge(link.rpartition("/")[2].partition(".")[0])
     assert (kept.kind, kept.subject) == ("new_device", "new_device:ada")
 

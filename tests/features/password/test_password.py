@@ -323,7 +323,7 @@ def test_changing_it_takes_the_old_one(site: Site, face: str) -> None:
     log_in(client)
     hashed = kept(site)
     answers = [client.send("/password", old_password="wrong", password=NEW).status_code for _ in range(11)]
-    assert answers == [401] * 10 + [429]
+    assert answers == [403] * 10 + [429]
     assert kept(site) == hashed
 
 
@@ -364,7 +364,7 @@ def test_proving_it_again(site: Site, face: str) -> None:
     client = site.client(face)
     log_in(client)
     site.pass_time(hours=1)
-    assert client.send("/password/confirm", password="wrong").status_code == 401
+    assert client.send("/password/confirm", password="wrong").status_code == 403
     [session] = site.gate.sessions_of(site.store.list_accounts()[0].id)
     assert not site.gate.is_fresh(session)
     client.send("/password/confirm", password=OLD)

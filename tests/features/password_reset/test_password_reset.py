@@ -102,7 +102,7 @@ def test_one_winner(site: Site) -> None:
         return choose(site.client(), link, f"the phrase of number {number}")
 
     with ThreadPoolExecutor(8) as threads:
-        assert sorted(threads.map(try_once, range(8))) == [200] + [401] * 7
+        assert sorted(threads.map(try_once, range(8))) == [200] + [410] * 7
 
 
 def test_once_and_in_time(site: Site, face: str) -> None:
@@ -110,17 +110,17 @@ def test_once_and_in_time(site: Site, face: str) -> None:
     client = site.client(face)
     used = ask(site, client)
     choose(client, used)
-    assert choose(site.client(face), used) == 401
+    assert choose(site.client(face), used) == 410
     late = ask(site, client)
     site.pass_time(minutes=20)
-    assert choose(site.client(face), late) == 401
+    assert choose(site.client(face), late) == 410
 
 
 def test_older_links_die(site: Site, face: str) -> None:
     """A newer link voids the older one."""
     client = site.client(face)
     first, second = ask(site, client), ask(site, client)
-    assert choose(site.client(face), first) == 401
+    assert choose(site.client(face), first) == 410
     assert choose(site.client(face), second) == 200
 
 
@@ -139,7 +139,7 @@ def test_only_for_this_purpose(site: Site, face: str, kind: str) -> None:
     from datetime import timedelta
 
     token = site.gate.challenge(kind, account.id, timedelta(days=1))
-    assert choose(site.client(face), f"https://app.example/account/password-reset/{token}") == 401
+    assert choose(site.client(face), f"https://app.example/account/password-reset/{token}") == 410
 
 
 @pytest.mark.parametrize("extra", [{"user_id": "x"}, {"account": "x"}, {"subject": "x"}])
@@ -196,7 +196,7 @@ def test_an_account_that_is_no_more(site: Site, face: str, state: str) -> None:
     else:
         site.store.replace_account(account, replace(account, locked_at=site.clock()))
     kept = list(site.store.list_credentials(account.id))
-    assert choose(site.client(face), link) == (401 if state == "gone" else 403)
+    assert choose(site.client(face), link) == (410 if state == "gone" else 403)
     assert site.store.list_credentials(account.id) == kept
 
 

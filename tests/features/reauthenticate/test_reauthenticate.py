@@ -91,7 +91,7 @@ def test_the_proof_of_somebody_else(site: Site, face: str) -> None:
     """Bob's right phrase does not make ada's login fresh."""
     site.account("bob@example.org")
     client = stale(site, face)
-    assert client.send("/phrase/confirm", identifier="bob@example.org", phrase=PHRASE).status_code == 401
+    assert client.send("/phrase/confirm", identifier="bob@example.org", phrase=PHRASE).status_code == 403
     assert client.http.get("/payout").status_code != 200
 
 

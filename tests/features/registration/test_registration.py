@@ -118,7 +118,7 @@ def test_there_is_no_account_before_its_address_is_confirmed() -> None:
     assert not site.of(AccountCreated)
     first, second = site.links()
     assert confirm(site, second, owner) == 204
-    assert confirm(site, first, squatter) == 401
+    assert confirm(site, first, squatter) == 410
     [account] = site.store.list_accounts()
     [event] = site.of(AccountCreated)
     assert (event.subject, event.method, event.by) == (account.id, "registration", None)
@@ -268,9 +268,9 @@ def test_invitations(face: str) -> None:
     site = Site(registration, Phrases())
     token, client = registration.invite(site.gate), site.client(face)
     assert client.send("/sign-up", email="nonsense", password=PHRASE, invitation=token).status_code == 422
-    assert client.send("/sign-up", email="a@example.org", password=PHRASE, invitation=token[:-1]).status_code == 401
+    assert client.send("/sign-up", email="a@example.org", password=PHRASE, invitation=token[:-1]).status_code == 410
     assert client.send("/sign-up", email="a@example.org", password=PHRASE, invitation=token).status_code in {200, 202}
-    assert client.send("/sign-up", email="b@example.org", password=PHRASE, invitation=token).status_code == 401
+    assert client.send("/sign-up", email="b@example.org", password=PHRASE, invitation=token).status_code == 410
     assert site.store.count_accounts() == 1
 
 
@@ -284,13 +284,13 @@ def test_an_invitation_for_an_account_that_waits() -> None:
         assert answer.status_code == 202
     first, second = site.links()
     assert confirm(site, first, clients[0]) == 204
-    assert confirm(site, second, clients[1]) == 401
+    assert confirm(site, second, clients[1]) == 410
     assert site.store.count_accounts() == 1
     answer = site.client().send("/sign-up", email="c@example.org", password=PHRASE, invitation=token)
-    assert answer.status_code == 401
+    assert answer.status_code == 410
     [account] = site.store.list_accounts()
     assert site.store.delete_account(account.id)
-    assert confirm(site, second, clients[1]) == 401
+    assert confirm(site, second, clients[1]) == 410
     assert site.store.count_accounts() == 0
 
 
@@ -329,7 +329,7 @@ def test_a_used_invitation_at_the_same_moment(monkeypatch: pytest.MonkeyPatch, v
         return real(*arguments)
 
     monkeypatch.setattr(site.store, verb, late)
-    assert site.client().send("/sign-up", email="a@example.org", **form).status_code == 401
+    assert site.client().send("/sign-up", email="a@example.org", **form).status_code == 410
     assert site.store.count_accounts() == 1
 
 
@@ -341,7 +341,7 @@ def test_an_invitation_whose_address_is_taken() -> None:
         token = registration.invite(site.gate)
         assert site.client().send("/sign-up", email=email, password=PHRASE, invitation=token).status_code == status
         again = site.client().send("/sign-up", email="b@example.org", password=PHRASE, invitation=token)
-        assert again.status_code == 401
+        assert again.status_code == 410
     assert site.store.count_accounts() == 1
 
 

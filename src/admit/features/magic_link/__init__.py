@@ -24,7 +24,7 @@ import msgspec
 
 from admit import codes, identifiers, tokens
 from admit.changing import outdated
-from admit.codes import WrongCode
+from admit.codes import WrongLoginCode
 from admit.errors import ConfigurationError, InvalidChallenge, InvalidCredentials, Text, Throttled
 from admit.events import Event, LoginFailed
 from admit.feature import About, Context, Face, Feature, Reply, Secret, Shown, Signed, action
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from admit.model import Account, Challenge, Identifier
 
-__all__ = ["MagicLink", "MailCodeForm", "MailLinkForm", "MailLoginForm", "MailProven", "MailSent", "WrongCode"]
+__all__ = ["MagicLink", "MailCodeForm", "MailLinkForm", "MailLoginForm", "MailProven", "MailSent", "WrongLoginCode"]
 
 #: The longest that a code may be typed (NIST SP 800-63B-4, section 3.1.3.2).
 _LONGEST = timedelta(minutes=10)
@@ -149,7 +149,7 @@ class MagicLink(Feature):
         "/magic-link/code",
         title="Type the code",
         page="magic_link/code",
-        errors=[InvalidChallenge, InvalidCredentials, Throttled, WrongCode],
+        errors=[InvalidChallenge, InvalidCredentials, Throttled, WrongLoginCode],
         by_mail=True,
     )
     def enter(self, ctx: Context, form: MailCodeForm) -> Reply[Signed]:
@@ -168,7 +168,7 @@ class MagicLink(Feature):
                 LoginFailed(at=ctx.now, subject=subject, method=self.name, reason="wrong code", client=ctx.client)
             )
             attempt.failed()
-            raise WrongCode(reason="wrong code")
+            raise WrongLoginCode(reason="wrong code")
         attempt.succeeded()
         return self._admit(ctx, asked)
 

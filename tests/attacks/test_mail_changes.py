@@ -288,7 +288,7 @@ def test_051_confirming_for_an_attackers_account(site: Site, thief: Browser) -> 
     thief.sign_in("eve@people.example")
     token = ask(site, thief)
     victim = site.browser()
-    assert confirm(victim, token).status_code == 410
+    assert confirm(victim, token).status_code == 401
     ada = site.signed_in(ADA)
     assert is_refused(confirm(ada, token))
     assert site.account(NEW) is None

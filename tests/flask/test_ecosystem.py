@@ -60,7 +60,7 @@ def test_flask_session_keeps_the_basket_and_we_the_login(tmp_path: Path) -> None
 
 
 def test_flask_migrate_does_not_drop_our_tables(tmp_path: Path) -> None:
-    """With is_ours() as the documentation says, an application's migrations leave our tables alone."""
+    """An application's migrations leave our tables alone, also with the include_name of earlier versions."""
     app = Flask("site", instance_path=str(tmp_path))
     app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///app.db"
     db: Any = SQLAlchemy(app)

@@ -75,9 +75,9 @@ def test_flask_migrate_does_not_drop_our_tables(tmp_path: Path) -> None:
         with db.engine.connect() as connection:
             tables = {"admit_sessions", "admit_endings"}
             assert tables <= set(db.inspect(connection).get_table_names())
-            for options, dropped in (({}, True), ({"include_name": include_name}, False)):
+            for options in ({}, {"include_name": include_name}):
                 context = MigrationContext.configure(connection, opts=options)
                 changes = [change for change in compare_metadata(context, db.metadata) if change[0] == "remove_table"]
-                assert bool(changes) is dropped
+                assert changes == []
         login_manager.sessions.gate.store.close()
         db.engine.dispose()

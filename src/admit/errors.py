@@ -154,6 +154,7 @@ class ReauthenticationRequired(AdmitError):
     """The last authentication is too long ago for this action.
 
     Args:
+        reason: What happened, for the record; never shown.
         within: How long ago it may be.
     """
 
@@ -161,8 +162,8 @@ class ReauthenticationRequired(AdmitError):
     status: ClassVar[int] = 403
     message: ClassVar[str] = "Please log in again to go on."
 
-    def __init__(self, *, within: timedelta | None = None) -> None:
-        super().__init__()
+    def __init__(self, reason: str = "", *, within: timedelta | None = None) -> None:
+        super().__init__(reason)
         self.within: timedelta | None = within
 
 

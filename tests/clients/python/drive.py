@@ -52,6 +52,7 @@ def look_around(member: AuthenticatedClient) -> None:
     """See the account and its devices, and sign out."""
     account = account_show.sync(client=member)
     assert isinstance(account, AccountView)
+    assert account.created_at is not None
     assert (account.email, account.is_verified, account.created_at.tzinfo is None) == (EMAIL, True, False)
     devices = devices_show.sync(client=member)
     assert isinstance(devices, DeviceList)

@@ -115,7 +115,7 @@ def test_n08_a_confirmation_that_is_refused(site: Site) -> None:
         return done
 
     site.store.replace_session = meanwhile  # type: ignore[method-assign]
-    assert here.send("/phrase/confirm", identifier=ADA, phrase=PHRASE).status_code == 401
+    assert here.send("/phrase/confirm", identifier=ADA, phrase=PHRASE).status_code == 403
     site.store.replace_session = swap  # type: ignore[method-assign]
     again = site.client()
     site.pass_time(minutes=1)

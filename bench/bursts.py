@@ -14,24 +14,29 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from admit import operations, tokens
 from admit.features.password.hashing import Hasher
 from admit.gate import Gate
 from admit.model import Credential
 from admit.stores.sql import SqlStore
+from bench import services
+from bench.faults.proxy import Proxy
 from tests.serving import ROOT, free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BEFORE", "LONGEST", "PEOPLE", "SERVERS", "Burst", "measure"]
+__all__ = ["BEFORE", "DISTANCE", "FAR_PEOPLE", "LONGEST", "PEOPLE", "SERVERS", "Burst", "measure", "measure_far"]
 
 PEOPLE = 100
 #: How long the last of them may wait, in seconds.
 LONGEST = 10
 #: How many got in on 2026-11-30, with four places.
 BEFORE = {"admit run": 0, "gunicorn, 2 workers of 8 threads": 0}
+#: How many sign in at once while the database is far away, and how many seconds a question takes there and back.
+FAR_PEOPLE, DISTANCE = 20, 0.1
 PASSWORD = "violet anchors drift slowly"  # noqa: S105 -- nobody's
 SERVERS = {
     "admit run": ("admit.server", "run", "--host", "127.0.0.1"),
@@ -54,22 +59,36 @@ class Burst(NamedTuple):
     @property
     def is_good(self) -> bool:
         """Whether all got in in time."""
-        return self.signed_in == PEOPLE and self.longest <= LONGEST
+        return not self.others and self.longest <= LONGEST
 
 
 def measure() -> list[Burst]:
     """Let everybody sign in at each server, once."""
-    return [burst(name) for name in SERVERS]
-
-
-def burst(name: str) -> Burst:
-    """Let everybody sign in at the same moment."""
     with TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/site.db"
+        urls = {name: f"sqlite:///{folder}/{number}.db" for number, name in enumerate(SERVERS)}
+        for url in urls.values():
+            fill(url)
+        return [burst(name, url, Path(folder), PEOPLE) for name, url in urls.items()]
+
+
+def measure_far() -> list[Burst]:
+    """Let some sign in at the same moment while PostgreSQL, with the records of events, is far away."""
+    with TemporaryDirectory() as folder, services.postgres() as url:
+        if url is None:
+            return []
         fill(url)
-        with serving(name, url, Path(folder)) as port:
-            sign_in(port, 0)  # what is loaded at the first login is loaded
-            found = at_once(port)
+        target = urlsplit(url).port
+        proxy = Proxy(int(target or 5432), delay=DISTANCE / 2)
+        far = url.replace(f":{target}/", f":{proxy.port}/")
+        with proxy.running(), proxy.doing("delays"):
+            return [burst(name, far, Path(folder), FAR_PEOPLE) for name in SERVERS]
+
+
+def burst(name: str, url: str, folder: Path, people: int) -> Burst:
+    """Let people sign in at the same moment."""
+    with serving(name, url, folder) as port:
+        sign_in(port, 0)  # what is loaded at the first login is loaded
+        found = at_once(port, people)
     taken = sorted(seconds for _, seconds in found)
     statuses = Counter(status for status, _ in found)
     signed_in = statuses.pop(200, 0)
@@ -79,6 +98,7 @@ def burst(name: str) -> Burst:
 def fill(url: str) -> None:
     """Make the accounts, all with one password."""
     store, now = SqlStore(url), datetime.now(UTC)
+    store.create()
     gate, hashed = Gate(store), Hasher().hash(PASSWORD)
     for number in range(PEOPLE):
         account = operations.new_account(at=now, username=f"pupil{number}")
@@ -104,9 +124,9 @@ def serving(name: str, url: str, folder: Path) -> Iterator[int]:
         yield port
 
 
-def at_once(port: int) -> list[tuple[int, float]]:
+def at_once(port: int, people: int) -> list[tuple[int, float]]:
     """Return what everybody was answered, and after how many seconds."""
-    start, found = threading.Barrier(PEOPLE), list[tuple[int, float]]()
+    start, found = threading.Barrier(people), list[tuple[int, float]]()
 
     def one(number: int) -> None:
         start.wait()
@@ -114,7 +134,7 @@ def at_once(port: int) -> list[tuple[int, float]]:
         status = sign_in(port, number)
         found.append((status, time.perf_counter() - began))
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(PEOPLE)]
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(people)]
     for thread in threads:
         thread.start()
     for thread in threads:

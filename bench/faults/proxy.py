@@ -29,11 +29,13 @@ class Proxy:
 
     Args:
         target: The port to which everything goes.
+        delay: How many seconds each way takes while it delays.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, delay: float = _DELAY) -> None:
         self.port = free_port()
         self._target = target
+        self._delay = delay
         self._mode = PASSES
         self._links: set[asyncio.StreamWriter] = set()
         self._serves = threading.Event()
@@ -111,7 +113,7 @@ class Proxy:
             if self._mode == "drops" or (is_answer and self._mode == "loses answers"):
                 return  # and what was done on the other side, nobody on this one will know
             if self._mode == "delays":
-                await asyncio.sleep(_DELAY)
+                await asyncio.sleep(self._delay)
             while self._mode == "blackholes":  # noqa: ASYNC110 -- few connections, for a few seconds
                 await asyncio.sleep(_LOOK_AGAIN)
             if is_answer and self._mode == "half-closes":

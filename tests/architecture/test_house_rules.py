@@ -28,6 +28,7 @@ LONG_FILES: dict[str, str] = {
     "src/admit/features/password/__init__.py": "The feature is one class; what can stand alone is beside it.",
     "src/admit/gate.py": "The gate is one class, and is not cut further into bases.",
     "src/admit/model.py": "The nouns are read as one page, and each of them is a few lines.",
+    "src/admit/flask/stored_login.py": "Logging in, resuming and logging out in a store are one class.",
     "src/admit/stores/redis.py": "The verbs of one protocol over one database.",
     "src/admit/stores/sql_events.py": "The chain of records in SQL is one thing.",
     "src/admit/stores/sql_model.py": "The verbs of one protocol over an application's own table.",

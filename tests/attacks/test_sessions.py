@@ -328,7 +328,8 @@ def test_021_with_many_hashes_at_once(new_site: Callable[..., Site]) -> None:
     with ThreadPoolExecutor(4) as threads:
         body = {"old_password": PASSWORD, "password": OTHER_PASSWORD}
         answers = list(threads.map(lambda one: one.post("/password", body), browsers))
-    assert {one.status_code for one in answers} <= {200, 401}
+    # Whoever comes later is signed out by then, or types what is the old password by then.
+    assert {one.status_code for one in answers} <= {200, 401, 403}
     assert sum(browser.me().status_code == 200 for browser in browsers) <= 1
     assert site.browser().sign_in(ADA).status_code == 401
     assert site.browser().sign_in(ADA, OTHER_PASSWORD).status_code == 200

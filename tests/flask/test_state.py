@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from flask import Flask, get_flashed_messages
 
-from admit.errors import ConfigurationError
+from admit.errors import ConfigurationError, StoreError
 from admit.features.password import Password
 from admit.features.reauthenticate import Reauthenticate
 from admit.flask import LoginManager, fresh_login_required, login_required, login_user
 from admit.flask.mixins import UserMixin
-from admit.flask.state import state_of
+from admit.flask.state import close_with, state_of
 
 
 class User(UserMixin):
@@ -71,3 +73,21 @@ def test_an_application_without_a_login_manager_is_told() -> None:
     """Whoever forgot ``init_app`` reads what to call."""
     with pytest.raises(ConfigurationError, match=r"'shop' has no LoginManager\. Call login_manager\.init_app\(app\)"):
         state_of(Flask("shop"))
+
+
+def test_a_store_without_close_is_left_as_it_is() -> None:
+    """What has nothing to close is no trouble when its application is gone, and what fails to close is none either."""
+
+    class Broken:
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+            message = "there is nobody"
+            raise StoreError(message)
+
+    app, broken = Flask("shop"), Broken()
+    close_with(app, [object(), broken])
+    del app
+    gc.collect()
+    assert broken.closed == 1

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -86,7 +86,8 @@ class PostgresServer:
         assert self._process is not None, "the server does not run"
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for pid in (self._process.pid, *map(int, children)):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # the connection that it served was closed meanwhile
+                os.kill(pid, number)
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
         """Run one statement on a connection of its own."""

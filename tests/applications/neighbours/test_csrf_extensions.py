@@ -102,6 +102,7 @@ def test_u07_our_pages_and_our_api_need_no_token(protected: Flask) -> None:
     assert send(protected, "/api/account/sign-in", {}, json=login).status_code == 200
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # Flask-SeaSurf's, on later Pythons
 def test_u07_forms_of_the_application_keep_their_protection(protected: Flask) -> None:
     """Only our views are exempt: a form of the application without a token is refused as before."""
     send(protected, "/account/sign-up", OWN, data=PERSON)

@@ -13,7 +13,7 @@ from admit.errors import ConfigurationError
 from admit.events import Events, LoggedIn
 from admit.features.account import AccountPages
 from admit.features.password import Password
-from admit.flask import LoginManager
+from admit.flask import LoginManager, ModelAccounts
 from admit.stores.memory import MemoryStore
 from tests.applications.tenants import shop
 
@@ -236,3 +236,17 @@ def test_u01_events_reach_the_application_that_they_are_of() -> None:
     gates["first"].admit("ada", "password")
     gates["second"].admit("bob", "password")
     assert heard == {"all": ["ada", "bob"], "first": ["ada"], "second": ["bob"]}
+
+
+def test_u01_accounts_of_two_applications_need_to_know_which_is_meant(tenants: Callable[..., Flask]) -> None:
+    """Outside of an application the one database of users is asked if there is one, and nobody guesses between two."""
+    accounts = ModelAccounts(shop.db.session, shop.User, identifiers=["email"])
+    apps = [tenants("first", 2), tenants("second", 2)]
+    with apps[0].app_context():
+        assert accounts.find_account("ada@example.org")
+    assert accounts.find_account("ada@example.org")
+    with apps[1].app_context():
+        assert accounts.find_account("ada@example.org")
+    with pytest.raises(RuntimeError, match="Working outside of application context"):
+        accounts.find_account("ada@example.org")
+    accounts.close()

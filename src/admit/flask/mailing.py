@@ -103,8 +103,9 @@ class Mailing:
         text = environment.select_template(templates_of(mail, "txt")).render(values, **ours)
         html = environment.select_template(templates_of(mail, "html")).render(values, **ours)
         subject, _, body = text.partition("\n")
-        is_sent = to is not None and is_address(to)
-        recipient = to if to is not None and is_sent else _NOBODY
+        # What is sent to nobody takes as long as what is sent to somebody.
+        recipient = to if is_address(to or _NOBODY) and to is not None else _NOBODY
+        is_sent = recipient == to
         message = Message(to=recipient, subject=subject.strip(), text=body.strip() + "\n", html=html)
         if not is_sent:
             if to is not None:

@@ -131,10 +131,11 @@ class MailVerification(Feature):
         if waiting is not None:
             self._keep(ctx, waiting.sign_up, waiting)
             return Reply(Requested(), page="mail_verification/sent")
-        account = ctx.accounts.find_account(key) if key else None
-        if account is None or not ctx.gate.admission.can_return(account) or account.is_verified:
-            account = ctx.nobody(key)
-        self._send(ctx, account)
+        account, nobody = ctx.accounts.find_account(key) if key else None, ctx.nobody(key)
+        # As much is asked of nobody as of anybody, or the time would tell whether there is an account.
+        person = account or nobody
+        is_waiting, may_return = not person.is_verified, ctx.gate.admission.can_return(person)
+        self._send(ctx, person if is_waiting and may_return else nobody)
         return Reply(Requested(), page="mail_verification/sent")
 
     @action(

@@ -109,9 +109,12 @@ class PasswordReset(Feature):
         account = ctx.accounts.find_account(key) if key else None
         device = ctx.devices.recognize(ctx.marks, account.id if account else "")
         ctx.throttle.request(ctx.client, device=device)
-        is_confirmed = account is not None and account.email is not None and account.is_verified
-        if account is None or not is_confirmed or not ctx.gate.admission.can_return(account):
-            account = ctx.nobody(key or "")
+        nobody = ctx.nobody(key or "")
+        # As much is asked of nobody as of anybody, or the time would tell whether there is an account.
+        person = account or nobody
+        is_confirmed = person.email is not None and person.is_verified
+        may_return = ctx.gate.admission.can_return(person)
+        account = person if is_confirmed and may_return else nobody
         minutes = int(self.lifetime.total_seconds() // 60)
         ctx.send(account, "password_reset/mail", link=partial(self._link, ctx), minutes=minutes)
         return Reply(Asked(), page="password_reset/asked")

@@ -39,7 +39,7 @@ def measure(name: str, url: str, now: datetime) -> Waiting:
     getattr(store, "create", lambda: None)()
     for _ in range(SESSIONS):
         store.add_session(a_session(subject="ada"))
-    idle = _signing_in(store, ["idle"], lambda: time.sleep(1))
+    idle = _signing_in(store, ["idle"], lambda: time.sleep(1))  # a second of sign-ins with nothing else going on
     ended: list[float] = []
 
     def end() -> None:

@@ -334,7 +334,7 @@ class Strange(UserDefinedType[Any]):
     @property
     def python_type(self) -> Any:
         """Refuse, as types of other packages do."""
-        raise NotImplementedError
+        raise NotImplementedError  # what SQLAlchemy documents for a type without one
 
     def get_col_spec(self) -> str:
         """Return how the database calls it."""

@@ -62,7 +62,13 @@ def catalog(language: str) -> gettext.NullTranslations:
 
 
 def _folders() -> tuple[Path, ...]:
-    return (Path(current_app.root_path) / "translations", _OURS) if has_app_context() else (_OURS,)
+    return _beside(current_app.root_path) if has_app_context() else (_OURS,)
+
+
+@lru_cache(maxsize=64)
+def _beside(root: str) -> tuple[Path, ...]:
+    # Kept, because every sentence of a page asks for it.
+    return Path(root) / "translations", _OURS
 
 
 @lru_cache(maxsize=16)

@@ -149,7 +149,7 @@ class SqliteDatabase:
             except StoreError:
                 if monotonic() > deadline:
                     raise
-                time.sleep(_RETRY)
+                time.sleep(_RETRY)  # until the process that holds the file has set it
             else:
                 return
 

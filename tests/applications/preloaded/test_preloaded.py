@@ -33,7 +33,7 @@ def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.05)  # another process does it, and tells nobody when
 
 
 def join(url: str, email: str, mailbox: Mailbox) -> int:
